@@ -1,0 +1,51 @@
+"""The bytes of an upload, as the layers hand them down: a known length, read once, counted.
+
+`dav` makes a `Body` from the request (or from the spool when the length was unknown), a driver reads it, `transport`
+sends what was read. The promise that matters: **a body that ends early raises**, so a short upload can never be
+committed as a whole one (law 2).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from davbridge.errors import BodyTruncated
+
+
+class Readable(Protocol):
+    """Anything with `read(n)`; an empty answer means the end."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+class Body:
+    """`length` bytes from `source`.
+
+    `content_type` is the client's, or empty. `remaining` is what has not been read yet.
+    """
+
+    def __init__(self, source: Readable, length: int, content_type: str = "") -> None:
+        self._source = source
+        self.length = length
+        self.content_type = content_type
+        self.remaining = length
+
+    def read(self, size: int) -> bytes:
+        """Return exactly `min(size, remaining)` bytes; empty only at the announced end.
+
+        Raises:
+            BodyTruncated: the source ended, or broke, before `length` bytes had come.
+        """
+        wanted = min(size, self.remaining)
+        parts: list[bytes] = []
+        while wanted > 0:
+            try:
+                part = self._source.read(wanted)
+            except OSError as error:
+                raise BodyTruncated(f"the upload broke off with {self.remaining} bytes missing") from error
+            if not part:
+                raise BodyTruncated(f"the upload ended with {self.remaining} bytes missing")
+            parts.append(part)
+            wanted -= len(part)
+            self.remaining -= len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)

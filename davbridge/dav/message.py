@@ -1,0 +1,113 @@
+"""A DAV request and response as the verbs see them: no WSGI above the dispatcher's line.
+
+`Request` is made once by `provider`; a verb is a function `(Request) -> Response` in its own file under `verbs/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from davbridge.clock import Clock
+from davbridge.drivers.protocol import Driver
+from davbridge.paths import DavPath
+
+if TYPE_CHECKING:
+    from davbridge.dav.deadprops import DeadProperties
+    from davbridge.dav.locks import LockTable
+
+Right = Literal["read", "write"]
+DownloadMode = Literal["proxy", "redirect", "auto"]
+Headers = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Mount:
+    """One policy on its URL prefix. `path` begins with `/` and has no trailing slash; `access` maps users to rights.
+
+    `driver_for(user)` is the tree as that user sees it (their own side files over the policy's driver).
+    """
+
+    name: str
+    path: str
+    driver: DriverSource
+    access: Mapping[str, Right]
+    download: DownloadMode = "proxy"
+
+
+class DriverSource:
+    """Gives the driver for one user; `FixedDriver` gives all the same."""
+
+    def for_user(self, user: str) -> Driver:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class FixedDriver(DriverSource):
+    """The same driver for everybody."""
+
+    driver: Driver
+
+    def for_user(self, user: str) -> Driver:
+        return self.driver
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all requests share: the tables in the state file, the clock, limits, the server's own addresses."""
+
+    locks: LockTable
+    deadprops: DeadProperties
+    clock: Clock
+    hosts: frozenset[str] = frozenset()
+    """Host names (lower case, without port) that `Destination` may name besides the request's own Host."""
+    spool_limit: int = 10 * 2**30
+    """Bytes that one upload of unknown length may put on disk."""
+    infinite_depth: bool = False
+    trusted_forwarders: frozenset[str] = field(default_factory=frozenset)
+
+
+@dataclass
+class Request:
+    """One request. `path` lies below `mount`; `prefix` is the raw (undecoded) request path, for hrefs that must repeat it."""
+
+    environ: dict[str, Any]
+    method: str
+    mount: Mount
+    path: DavPath
+    prefix: str
+    user: str
+    driver: Driver
+    shared: Shared
+
+    def header(self, name: str) -> str:
+        """The header's value stripped, or empty. `name` as in HTTP: `If-Match`."""
+        key = name.upper().replace("-", "_")
+        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            key = "HTTP_" + key
+        return str(self.environ.get(key, "")).strip()
+
+    @property
+    def agent(self) -> str:
+        return self.header("User-Agent")
+
+    @property
+    def may_write(self) -> bool:
+        return self.mount.access.get(self.user) == "write"
+
+    def href(self, path: DavPath, *, collection: bool = False) -> str:
+        """The absolute path of an item below this request's mount, percent-encoded."""
+        return self.mount.path.rstrip("/") + path.url(collection=collection)
+
+
+@dataclass
+class Response:
+    """Status, headers and body blocks. The dispatcher adds Date, security headers and, for known bodies, Content-Length.
+
+    `body` may be a generator; when it has a `close` method the server calls it however the response ends.
+    """
+
+    status: int
+    headers: Headers = field(default_factory=list)
+    body: Iterable[bytes] = ()

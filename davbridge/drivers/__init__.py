@@ -1,0 +1,1 @@
+"""Drivers: the code that gives a policy its tree. Read `protocol` first."""

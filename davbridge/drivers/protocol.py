@@ -1,0 +1,188 @@
+"""What a policy can do with its tree: the page to read first.
+
+Paths are `DavPath`s below the policy's root; nothing above this line knows Graph. Every method completes, or raises one
+of `davbridge.errors` and leaves the tree as it was.
+
+The protocol is written for few Graph calls (design: one call where one will do): `put`, `make_folder`, `move`, `copy`
+and `delete` do their own checks on the way, so a caller does not `stat` first unless it needs the answer itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+from davbridge.body import Body
+from davbridge.paths import DavPath
+from davbridge.redact import Secret
+
+
+class Kind(Enum):
+    """FOLDER has children; FILE has content; PACKAGE is a OneNote notebook: shown as an empty, read-only folder."""
+
+    FILE = "file"
+    FOLDER = "folder"
+    PACKAGE = "package"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A file or folder as DAV sees it.
+
+    `id` survives rename and move. `etag` is the bare DAV entity tag: letters, digits and `-` only, without quotes; it
+    changes with the content and with nothing else (empty for folders). `size` in bytes (0 for folders). Times are
+    aware, UTC, whole seconds. `content_type` is empty for folders.
+    """
+
+    id: str
+    name: str
+    kind: Kind
+    size: int
+    etag: str
+    created: datetime
+    modified: datetime
+    content_type: str = ""
+
+    @property
+    def is_folder(self) -> bool:
+        """True for everything that DAV shows as a collection."""
+        return self.kind is not Kind.FILE
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Timestamps that a client wants stored; None leaves one alone."""
+
+    modified: datetime | None = None
+    created: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A byte range: `start` inclusive, `end` exclusive (None = to the end). Suffix ranges are resolved by the caller."""
+
+    start: int
+    end: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """Bytes used and available, never negative."""
+
+    used: int
+    available: int
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a write made: the item as it is now, and whether it is new (False: it replaced one)."""
+
+    item: Item
+    created: bool
+
+
+class Download(Protocol):
+    """An open download of one version. Close it always; `with` does.
+
+    `item` is the item as it was when opened, `start` the offset of the first byte, `length` the number of bytes that
+    will come, `total` the size of the whole: both taken from the response being streamed, not from a listing.
+    """
+
+    item: Item
+    start: int
+    length: int
+    total: int
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes; empty exactly when `length` bytes were given.
+
+        Raises:
+            DownloadBroken: the bytes ended early or the version changed, and resuming did not help.
+        """
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Download: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+
+class Driver(Protocol):
+    """One policy's tree. Instances are shared by all threads.
+
+    Every method may raise, besides what it names: Busy, NeedsSignIn, BadUpstream, Forbidden, Locked.
+    """
+
+    def stat(self, path: DavPath) -> Item:
+        """The item at `path`; its `name` is the stored spelling.
+
+        Raises: NotFound.
+        """
+
+    def children(self, path: DavPath) -> tuple[Item, Iterable[Item]]:
+        """A folder and its children, in no order. The iterable may raise in the middle.
+
+        Raises: NotFound; Unsupported when `path` is a file.
+        """
+
+    def open(self, path: DavPath, span: Span | None = None, *, if_match: str | None = None) -> Download:
+        """Start a download of the whole or of one range.
+
+        Raises: NotFound, Unsupported (a folder), RangeNotSatisfiable, PreconditionFailed (`if_match` is not the etag).
+        """
+
+    def redirect_url(self, path: DavPath) -> Secret:
+        """A pre-authenticated URL of the content, good for some minutes.
+
+        Raises: NotFound, Unsupported.
+        """
+
+    def put(
+        self,
+        path: DavPath,
+        body: Body,
+        *,
+        if_match: str | None = None,
+        if_absent: bool = False,
+        times: Times | None = None,
+    ) -> Written:
+        """Store `body` as the content of `path`: all of it or nothing. Keeps the id of a file it replaces.
+
+        `if_match` is a DAV etag, or `*` for "must exist"; `if_absent` refuses to replace.
+
+        Raises: ParentNotFound, NameRefused, Unsupported (a folder is there), PreconditionFailed, QuotaExceeded, TooLarge,
+        BodyTruncated, UnknownOutcome.
+        """
+
+    def make_folder(self, path: DavPath) -> Item:
+        """Raises: AlreadyExists, ParentNotFound, NameRefused."""
+
+    def move(self, source: DavPath, target: DavPath, *, replace: bool) -> Written:
+        """Rename and move in one step, also onto an existing item when `replace`; a case-only rename is a rename.
+
+        A file that was uploaded here a moment ago and now replaces an older one becomes that one's new version (safe-save,
+        law 4): the result then carries the target's id.
+
+        Raises: NotFound (source), ParentNotFound, AlreadyExists (not `replace`), NameRefused, Unsupported (into itself).
+        """
+
+    def copy(self, source: DavPath, target: DavPath, *, replace: bool, deep: bool = True) -> Written:
+        """Copy on the server, with everything below unless not `deep`. Returns when the copy is complete.
+
+        Raises: as `move`.
+        """
+
+    def delete(self, path: DavPath, *, if_match: str | None = None) -> None:
+        """Delete the item and everything below it, into the recycle bin.
+
+        Raises: NotFound, PreconditionFailed.
+        """
+
+    def set_times(self, path: DavPath, times: Times) -> Item:
+        """Raises: NotFound."""
+
+    def quota(self) -> Quota | None:
+        """None when the drive does not tell (many SharePoint libraries)."""
