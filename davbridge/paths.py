@@ -41,9 +41,13 @@ def check_name(name: str) -> None:
         NameRefused: with the reason in words. Source: facts/graph.md §9.2.
     """
     if _FORBIDDEN.search(name):
-        raise NameRefused(f'OneDrive cannot store {name!r}: names may not contain " * : < > ? / \\ | or control characters')
+        raise NameRefused(
+            f'OneDrive cannot store {name!r}: names may not contain " * : < > ? / \\ | or control characters'
+        )
     if name != name.strip(" ") or name.endswith("."):
-        raise NameRefused(f"OneDrive cannot store {name!r}: names may not begin or end with a space, nor end with a dot")
+        raise NameRefused(
+            f"OneDrive cannot store {name!r}: names may not begin or end with a space, nor end with a dot"
+        )
     lowered = name.lower()
     if lowered in _RESERVED:
         raise NameRefused(f"OneDrive cannot store {name!r}: the name is reserved")
@@ -141,3 +145,7 @@ class DavPath:
 
     def __str__(self) -> str:
         return "/" + "/".join(self.names)
+
+
+ROOT = DavPath()
+"""The policy's root."""

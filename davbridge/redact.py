@@ -40,7 +40,12 @@ _PATTERNS = (
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), r"\1 ***"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{10,}(\.[A-Za-z0-9_-]*)*"), "***"),
     (re.compile(r"(https?://[^\s\"'<>?]+)\?[^\s\"'<>]+"), r"\1?***"),
-    (re.compile(r"(\"?(?:access_token|refresh_token|client_secret|device_code|id_token|code)\"?\s*[=:]\s*\"?)[^\s&\",}]+"), r"\1***"),
+    (
+        re.compile(
+            r"(\"?(?:access_token|refresh_token|client_secret|device_code|id_token|code)\"?\s*[=:]\s*\"?)[^\s&\",}]+"
+        ),
+        r"\1***",
+    ),
 )
 
 

@@ -70,7 +70,7 @@ class Shared:
 
 @dataclass
 class Request:
-    """One request. `path` lies below `mount`; `prefix` is the raw (undecoded) request path, for hrefs that must repeat it."""
+    """One request. `path` lies below `mount`; `prefix` is the raw request path, for hrefs that must repeat it."""
 
     environ: dict[str, Any]
     method: str
@@ -103,7 +103,7 @@ class Request:
 
 @dataclass
 class Response:
-    """Status, headers and body blocks. The dispatcher adds Date, security headers and, for known bodies, Content-Length.
+    """Status, headers and body blocks. The dispatcher adds security headers and, for known bodies, Content-Length.
 
     `body` may be a generator; when it has a `close` method the server calls it however the response ends.
     """

@@ -32,8 +32,8 @@ class Kind(Enum):
 class Item:
     """A file or folder as DAV sees it.
 
-    `id` survives rename and move. `etag` is the bare DAV entity tag: letters, digits and `-` only, without quotes; it
-    changes with the content and with nothing else (empty for folders). `size` in bytes (0 for folders). Times are
+    `id` survives rename and move. `etag` is the bare DAV entity tag: letters, digits and `-` only, no quotes; it changes
+    with the content and with nothing else (empty for folders). `size` in bytes (0 for folders). Times are
     aware, UTC, whole seconds. `content_type` is empty for folders.
     """
 
@@ -62,7 +62,7 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A byte range: `start` inclusive, `end` exclusive (None = to the end). Suffix ranges are resolved by the caller."""
+    """A byte range: `start` inclusive, `end` exclusive (None = to the end). The caller resolves suffix ranges."""
 
     start: int
     end: int | None = None
@@ -153,8 +153,8 @@ class Driver(Protocol):
 
         `if_match` is a DAV etag, or `*` for "must exist"; `if_absent` refuses to replace.
 
-        Raises: ParentNotFound, NameRefused, Unsupported (a folder is there), PreconditionFailed, QuotaExceeded, TooLarge,
-        BodyTruncated, UnknownOutcome.
+        Raises: ParentNotFound, NameRefused, Unsupported (a folder is there), PreconditionFailed, QuotaExceeded,
+        TooLarge, BodyTruncated, UnknownOutcome.
         """
 
     def make_folder(self, path: DavPath) -> Item:
@@ -163,10 +163,11 @@ class Driver(Protocol):
     def move(self, source: DavPath, target: DavPath, *, replace: bool) -> Written:
         """Rename and move in one step, also onto an existing item when `replace`; a case-only rename is a rename.
 
-        A file that was uploaded here a moment ago and now replaces an older one becomes that one's new version (safe-save,
-        law 4): the result then carries the target's id.
+        A file that was uploaded here a moment ago and now replaces an older one becomes that one's new version
+        (safe-save, law 4): the result then carries the target's id.
 
-        Raises: NotFound (source), ParentNotFound, AlreadyExists (not `replace`), NameRefused, Unsupported (into itself).
+        Raises: NotFound (source), ParentNotFound, AlreadyExists (not `replace`), NameRefused, Unsupported (into
+        itself).
         """
 
     def copy(self, source: DavPath, target: DavPath, *, replace: bool, deep: bool = True) -> Written:

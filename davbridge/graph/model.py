@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from davbridge.paths import DavPath
+from davbridge.paths import ROOT, DavPath
 from davbridge.redact import Secret
 
 
@@ -15,7 +15,7 @@ class ItemRef:
 
     drive_id: str
     item_id: str
-    path: DavPath = DavPath()
+    path: DavPath = ROOT
 
     def child(self, name: str) -> ItemRef:
         return ItemRef(self.drive_id, self.item_id, self.path.child(name))
