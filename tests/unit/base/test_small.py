@@ -1,0 +1,131 @@
+"""Clock, deadline, secrets, atomic files and the state database."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import stat
+from pathlib import Path
+
+import pytest
+
+from davbridge import deadline
+from davbridge.clock import ManualClock
+from davbridge.durable import write_atomically
+from davbridge.errors import ConfigError
+from davbridge.redact import RedactingFilter, Secret, redact
+from davbridge.store.database import Database
+
+
+def test_a_deadline_runs_out_and_can_be_extended() -> None:
+    """Progress starts the full time again."""
+    clock = ManualClock()
+    with deadline.within(clock, 60) as limit:
+        clock.advance(50)
+        assert deadline.current(clock).remaining() == pytest.approx(10)
+        limit.extend()
+        assert limit.remaining() == pytest.approx(60)
+
+
+def test_outside_a_request_the_background_deadline_holds() -> None:
+    """Start-up work is bounded too."""
+    assert deadline.current(ManualClock()).remaining() == deadline.BACKGROUND_SECONDS
+
+
+def test_a_secret_does_not_print() -> None:
+    """Neither str, repr nor format give it away (T17)."""
+    secret = Secret("hunter2")
+    assert "hunter2" not in f"{secret} {secret!r} {[secret]}"
+    assert secret.reveal() == "hunter2"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Authorization: Bearer eyJhbGciOi.abc.def",
+        "GET https://contoso.sharepoint.com/download.aspx?tempauth=SECRETVALUE&x=1",
+        '{"refresh_token": "SECRETVALUE"}',
+        "client_secret=SECRETVALUE&grant_type=x",
+    ],
+)
+def test_redact_removes_tokens_and_queries(text: str) -> None:
+    """What libraries log must not hold a secret."""
+    assert "SECRETVALUE" not in redact(text)
+    assert "eyJhbGciOi" not in redact(text)
+
+
+def test_the_log_filter_redacts_and_escapes() -> None:
+    """One record stays one line (T44)."""
+    record = logging.LogRecord("x", logging.INFO, "", 0, "name %s\n{}", ("https://h/?sig=abc",), None)
+    RedactingFilter().filter(record)
+    assert record.getMessage() == "name https://h/?***\\x0a{}"
+
+
+def test_atomic_write_replaces_and_is_private(tmp_path: Path) -> None:
+    """The file is the new one, readable by its owner only, and nothing is left beside it."""
+    target = tmp_path / "token"
+    target.write_bytes(b"old")
+    write_atomically(target, b"new")
+    assert target.read_bytes() == b"new"
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    """An error in the middle changes nothing."""
+    target = tmp_path / "token"
+    target.write_bytes(b"old")
+    with pytest.raises(TypeError):
+        write_atomically(target, "not bytes")  # type: ignore[arg-type]
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+SCHEMA = ["CREATE TABLE IF NOT EXISTS counter (n INTEGER NOT NULL)"]
+
+
+def _count(path: Path, times: int) -> None:
+    database = Database.open(path, SCHEMA)
+    for _ in range(times):
+        with database.transaction() as transaction:
+            (n,) = transaction.execute("SELECT n FROM counter").fetchone()
+            transaction.execute("UPDATE counter SET n = ?", (n + 1,))
+
+
+def test_check_and_change_is_one_step_between_processes(tmp_path: Path) -> None:
+    """Two processes that read and then write lose no update (BEGIN IMMEDIATE)."""
+    path = tmp_path / "state.sqlite"
+    database = Database.open(path, SCHEMA)
+    with database.transaction() as transaction:
+        transaction.execute("INSERT INTO counter VALUES (0)")
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=_count, args=(path, 50)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert database.read("SELECT n FROM counter")[0]["n"] == 100
+    database.close()
+
+
+def test_a_transaction_that_raises_changes_nothing(tmp_path: Path) -> None:
+    """An exception rolls back."""
+    database = Database.open(tmp_path / "s.sqlite", SCHEMA)
+
+    def insert_and_fail() -> None:
+        with database.transaction() as transaction:
+            transaction.execute("INSERT INTO counter VALUES (1)")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        insert_and_fail()
+    assert database.read("SELECT * FROM counter") == []
+    database.close()
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    """The message says which file."""
+    path = tmp_path / "state.sqlite"
+    path.write_bytes(b"this is not sqlite" * 100)
+    with pytest.raises(ConfigError, match=r"state\.sqlite"):
+        Database.open(path, SCHEMA)
