@@ -32,8 +32,8 @@ class Kind(Enum):
 class Item:
     """A file or folder as DAV sees it.
 
-    `id` survives rename and move. `etag` is the bare DAV entity tag: letters, digits and `-` only, no quotes; it changes
-    with the content and with nothing else (empty for folders). `size` in bytes (0 for folders). Times are
+    `id` survives rename and move. `etag` is the bare DAV entity tag: letters, digits and `-` only, no quotes; it
+    changes with the content and with nothing else (empty for folders). `size` in bytes (0 for folders). Times are
     aware, UTC, whole seconds. `content_type` is empty for folders.
     """
 
