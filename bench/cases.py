@@ -1,0 +1,133 @@
+"""What is measured. Each case is a function of a server and a scale; it returns one figure, higher is better.
+
+Every case checks what it got: a fast wrong answer is no answer.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from bench.client import Connection, zeros
+from bench.servers import LISTED_FILES, Server
+
+_PROPFIND = (
+    b'<?xml version="1.0"?><D:propfind xmlns:D="DAV:"><D:prop><D:resourcetype/><D:getcontentlength/>'
+    b"<D:getlastmodified/><D:getetag/></D:prop></D:propfind>"
+)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much: bytes of the big file, number of small files, number of ranges, repetitions of quick cases."""
+
+    big: int
+    small_files: int
+    ranges: int
+    repeats: int
+
+
+@dataclass(frozen=True)
+class Case:
+    """A named measurement; `unit` of its figure."""
+
+    name: str
+    unit: str
+    run: Callable[[Server, Scale], float]
+
+
+def list_folder(server: Server, scale: Scale) -> float:
+    """Listings a second of a folder with 10,000 files, Depth 1, after a first one that warms the caches."""
+    connection = server.connect()
+    times = []
+    for _ in range(scale.repeats + 1):
+        begin = time.perf_counter()
+        status, size = connection.request("PROPFIND", server.path("/many/"), headers="Depth: 1\r\n", body=_PROPFIND)
+        times.append(time.perf_counter() - begin)
+        if status != 207 or size < LISTED_FILES * 100:
+            raise AssertionError(f"{server.name}: PROPFIND answered {status} with {size} bytes")
+    return 1 / statistics.median(times[1:])
+
+
+def download(server: Server, scale: Scale) -> float:
+    """MiB/s of one proxied GET of the big file that `upload` stored."""
+    connection = server.connect()
+    best = 0.0
+    for _ in range(2):
+        begin = time.perf_counter()
+        status, size = connection.request("GET", server.path("/big.bin"))
+        seconds = time.perf_counter() - begin
+        if status != 200 or size != scale.big:
+            raise AssertionError(f"{server.name}: GET answered {status} with {size} bytes")
+        best = max(best, scale.big / seconds / 2**20)
+    return best
+
+
+def upload(server: Server, scale: Scale) -> float:
+    """MiB/s of one PUT of the big file, until the answer has come."""
+    connection = server.connect()
+    begin = time.perf_counter()
+    status, _ = connection.request("PUT", server.path("/big.bin"), body=zeros(scale.big), length=scale.big)
+    if status not in (200, 201, 204):
+        raise AssertionError(f"{server.name}: PUT answered {status}")
+    return scale.big / (time.perf_counter() - begin) / 2**20
+
+
+def store_small(server: Server, scale: Scale) -> float:
+    """PUTs a second of 4 KiB files into one folder, over four connections."""
+    return _spread(server, scale.small_files, lambda c, i: c.request("PUT", _small(server, i), body=bytes(4096)))
+
+
+def fetch_small(server: Server, scale: Scale) -> float:
+    """GETs a second of the same files, over four connections."""
+    return _spread(server, scale.small_files, lambda c, i: c.request("GET", _small(server, i)))
+
+
+def read_ranges(server: Server, scale: Scale) -> float:
+    """Reads a second of 64 KiB at random places of the big file, over one connection."""
+    connection = server.connect()
+    places = random.Random(1)  # the same places for every server
+    begin = time.perf_counter()
+    for _ in range(scale.ranges):
+        start = places.randrange(scale.big - 65536)
+        status, size = connection.request(
+            "GET", server.path("/big.bin"), headers=f"Range: bytes={start}-{start + 65535}\r\n"
+        )
+        if status != 206 or size != 65536:
+            raise AssertionError(f"{server.name}: a range answered {status} with {size} bytes")
+    return scale.ranges / (time.perf_counter() - begin)
+
+
+def _small(server: Server, number: int) -> str:
+    return server.path(f"/small/{number:05}.txt")
+
+
+def _spread(server: Server, count: int, act: Callable[[Connection, int], tuple[int, int]]) -> float:
+    workers = 4
+
+    def work(offset: int) -> None:
+        connection = server.connect()
+        for number in range(offset, count, workers):
+            status, _ = act(connection, number)
+            if status not in (200, 201, 204):
+                raise AssertionError(f"{server.name}: answered {status}")
+
+    server.connect().request("MKCOL", server.path("/small/"))
+    begin = time.perf_counter()
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(work, range(workers)))
+    return count / (time.perf_counter() - begin)
+
+
+CASES = (
+    Case(f"PROPFIND depth 1, {LISTED_FILES:,} files, warm", "1/s", list_folder),
+    Case("PUT of the big file", "MiB/s", upload),
+    Case("GET of the big file, proxied", "MiB/s", download),
+    Case("64 KiB ranges at random", "1/s", read_ranges),
+    Case("PUT of 4 KiB files, 4 connections", "1/s", store_small),
+    Case("GET of 4 KiB files, 4 connections", "1/s", fetch_small),
+)

@@ -1,0 +1,108 @@
+"""rclone's WebDAV backend, as a copier and as a mount."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.real.conftest import Demo
+from tests.real.programs import ENVIRONMENT, need, shell
+from tests.real.trees import MEGABYTE, digest, make_tree
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+
+
+def remote(demo: Demo, mount: str) -> str:
+    """The flags and the remote of an on-the-fly WebDAV backend."""
+    need("rclone")
+    password = shell(f"rclone obscure {demo.password}").stdout.strip()
+    return f"--webdav-url {demo.base}/{mount} --webdav-user {demo.user} --webdav-pass {password} --webdav-vendor other"
+
+
+def test_printed_copy_line(demo: Demo, tmp_path: Path) -> None:
+    """The printed rclone line works as pasted."""
+    need("rclone")
+    shell(demo.line("rclone", "copy"), cwd=make_tree(tmp_path, largest=MEGABYTE))
+
+
+@pytest.mark.parametrize("mount", ["me", "team"])
+def test_copy_and_check_a_mixed_tree(demo: Demo, tmp_path: Path, mount: str) -> None:
+    """Nothing differs after `copy` and `check --download` of 0 bytes to 100 MB and every awkward name."""
+    make_tree(tmp_path)
+    flags = remote(demo, mount)
+    shell(f"rclone copy {flags} {tmp_path} :webdav:tree", timeout=400)
+    shell(f"rclone check --download {flags} {tmp_path} :webdav:tree", timeout=400)
+    listed = shell(f"rclone lsf -R --files-only {flags} :webdav:tree").stdout.splitlines()
+    assert len(listed) == len(digest(tmp_path))
+    shell(f"rclone purge {flags} :webdav:tree")
+
+
+@pytest.mark.parametrize("mount", ["me", "team"])
+def test_move_and_server_side_copy(demo: Demo, tmp_path: Path, mount: str) -> None:
+    """`moveto`, `copyto`, `rmdirs` and a second, empty `sync` behave as on a disk."""
+    make_tree(tmp_path, largest=MEGABYTE)
+    flags = remote(demo, mount)
+    shell(f"rclone copy {flags} {tmp_path} :webdav:moved/a")
+    shell(f"rclone moveto {flags} :webdav:moved/a :webdav:moved/b")
+    shell(f"rclone check --download {flags} {tmp_path} :webdav:moved/b")
+    shell(f"rclone copyto {flags} ':webdav:moved/b/with spaces.txt' :webdav:moved/c.txt")
+    again = shell(f"rclone sync -v {flags} {tmp_path} :webdav:moved/b --size-only 2>&1").stdout
+    assert "Copied" not in again
+    shell(f"rclone purge {flags} :webdav:moved")
+    assert "moved/" not in shell(f"rclone lsf {flags} :webdav:").stdout.splitlines()
+
+
+@contextmanager
+def mounted(demo: Demo, mount: str, place: Path) -> Iterator[Path]:
+    """An rclone mount of `/me` or `/team` on `place`."""
+    need("fusermount3")
+    if not Path("/dev/fuse").exists():
+        pytest.skip("this machine has no /dev/fuse")
+    place.mkdir()
+    command = (
+        f"exec rclone mount {remote(demo, mount)} :webdav: {place} --vfs-cache-mode writes --vfs-write-back 0s "
+        f"--dir-cache-time 1s --cache-dir {place}.cache"
+    )
+    process = subprocess.Popen(["bash", "-c", command], env=ENVIRONMENT)
+    try:
+        shell(f"for i in $(seq 200); do mountpoint -q {place} && exit; sleep 0.1; done; exit 1")
+        yield place
+    finally:
+        shell(f"fusermount3 -u {place} || fusermount3 -uz {place}", check=False)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+
+
+@pytest.mark.parametrize("mount", ["me", "team"])
+def test_mount(demo: Demo, tmp_path: Path, mount: str) -> None:
+    """On an rclone mount `cp -r`, `mv`, an editor's save and `rm -r` do what they do on a disk."""
+    tree = make_tree(tmp_path / "tree", largest=5 * MEGABYTE)
+    with mounted(demo, mount, tmp_path / "mnt") as place:
+        shell(f"cp -r {tree} {place}/copied")
+        shell(f"mv {place}/copied {place}/renamed; mv '{place}/renamed/with spaces.txt' {place}/renamed/plain.txt")
+        shell(f"printf 'first\\n' > {place}/renamed/note.txt; {editor()} -es -c '%s/first/second/' -c wq {place}/renamed/note.txt")
+        assert (place / "renamed/note.txt").read_text() == "second\n"
+    flags = remote(demo, mount)
+    back = tmp_path / "back"
+    shell(f"rclone copy {flags} :webdav:renamed {back}")
+    expected = digest(tree)
+    expected["plain.txt"] = expected.pop("with spaces.txt")
+    found = digest(back)
+    assert (back / "note.txt").read_text() == "second\n"
+    del found["note.txt"]
+    assert found == expected
+    with mounted(demo, mount, tmp_path / "mnt2") as place:
+        shell(f"rm -r {place}/renamed")
+    assert "renamed/" not in shell(f"rclone lsf {flags} :webdav:").stdout.splitlines()
+
+
+def editor() -> str:
+    """A vi that can be driven from the command line."""
+    return need("vim.tiny")
