@@ -22,7 +22,13 @@ class Connection:
         self._buffer = bytearray(_BUFFER)
 
     def request(
-        self, method: str, path: str, *, headers: str = "", body: bytes | Iterable[bytes] = b"", length: int | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: str = "",
+        body: bytes | Iterable[bytes] = b"",
+        length: int | None = None,
     ) -> tuple[int, int]:
         """Send one request, read its whole answer; return the status and the number of body bytes.
 

@@ -54,8 +54,8 @@ def namespace() -> Iterator[Davfs]:
     try:
         # the holder needs a moment to become the other namespace; whoever enters before mounts in the test's own
         shell(
-            f"for i in $(seq 200); do [ $(readlink /proc/{holder.pid}/ns/mnt) != $(readlink /proc/self/ns/mnt) ] && exit; "
-            "sleep 0.05; done; exit 1"
+            f"for i in $(seq 200); do\n  [ $(readlink /proc/{holder.pid}/ns/mnt) != $(readlink /proc/self/ns/mnt) ] && exit\n"
+            "  sleep 0.05\ndone; exit 1"
         )
         davfs.sh("mount -t tmpfs tmpfs /mnt")
         yield davfs

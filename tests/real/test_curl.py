@@ -62,7 +62,8 @@ def test_browser_listing(demo: Demo) -> None:
     """A browser sees a page with the files, no script and a strict policy."""
     need("curl")
     answer = shell(
-        f"curl -sS -i -u {demo.user}:{demo.password} -A 'Mozilla/5.0 Firefox/140' -H 'Accept: text/html' {demo.base}/me/"
+        f"curl -sS -i -u {demo.user}:{demo.password} -A 'Mozilla/5.0 Firefox/140' -H 'Accept: text/html' "
+        f"{demo.base}/me/"
     ).stdout
     assert "200 OK" in answer.splitlines()[0]
     assert "default-src 'none'" in answer

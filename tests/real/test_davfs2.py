@@ -32,7 +32,9 @@ def test_mount(demo: Demo, tmp_path: Path, policy: str) -> None:
         davfs.sh(f"cp -r {tree} {PLACE}/davfs; ls -la {PLACE}/davfs")
         davfs.sh(f"cd {PLACE}; mv davfs moved; mv 'moved/with spaces.txt' moved/plain.txt")
         davfs.sh(f"cd {PLACE}/moved; printf 'first\\n' > note.txt; {vi} -es -c '%s/first/second/' -c wq note.txt")
-        davfs.sh(f"cd {PLACE}/moved; printf 'new\\n' > note.tmp; mv note.tmp over.txt; printf 'newer\\n' > t; mv t over.txt")
+        davfs.sh(
+            f"cd {PLACE}/moved; printf 'new\\n' > note.tmp; mv note.tmp over.txt; printf 'newer\\n' > t; mv t over.txt"
+        )
         davfs.unmount()
         flags = remote(demo, policy)
         back = tmp_path / "back"

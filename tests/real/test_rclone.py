@@ -87,7 +87,7 @@ def test_mount(demo: Demo, tmp_path: Path, mount: str) -> None:
     with mounted(demo, mount, tmp_path / "mnt") as place:
         shell(f"cp -r {tree} {place}/copied")
         shell(f"mv {place}/copied {place}/renamed; mv '{place}/renamed/with spaces.txt' {place}/renamed/plain.txt")
-        shell(f"printf 'first\\n' > {place}/renamed/note.txt; {editor()} -es -c '%s/first/second/' -c wq {place}/renamed/note.txt")
+        shell(f"cd {place}/renamed; printf 'first\\n' > note.txt; {editor()} -es -c '%s/first/second/' -c wq note.txt")
         assert (place / "renamed/note.txt").read_text() == "second\n"
     flags = remote(demo, mount)
     back = tmp_path / "back"
