@@ -1,0 +1,94 @@
+"""Ways to answer: JSON with Graph's headers, and readers for the parts of a request that several handlers need."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from davbridge.emulator.httpd import Request, Response
+from davbridge.emulator.problems import Problem, bad_request
+
+_JSON = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
+
+
+def answer(request: Request, status: int, body: object = None, **headers: str) -> Response:
+    """A Graph answer; the headers of §13.2 are on everything."""
+    fields = {
+        "request-id": str(uuid.uuid4()),
+        "client-request-id": request.headers.get("client-request-id", ""),
+        "Date": datetime.now(UTC).strftime("%a, %d %b %Y %H:%M:%S GMT"),
+        "OData-Version": "4.0",
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
+    if body is None:
+        return Response(status, fields)
+    return Response(status, {**fields, "Content-Type": _JSON}, json.dumps(body).encode())
+
+
+def refuse(request: Request, problem: Problem) -> Response:
+    response = answer(request, problem.status, **{})
+    headers = {**response.headers, **problem.headers, "Content-Type": _JSON}
+    return Response(problem.status, headers, problem.body(request.headers.get("client-request-id", "")))
+
+
+def read_json(request: Request, *, optional: bool = False) -> dict[str, Any]:
+    """The JSON object of the body.
+
+    Raises:
+        Problem: 400 for anything else, 415 for another type.
+    """
+    raw = request.body()
+    if not raw and optional:
+        return {}
+    kind = request.headers.get("content-type", "")
+    if not kind.startswith("application/json"):
+        raise Problem(415, "invalidRequest", "The content type must be application/json")
+    try:
+        value = json.loads(raw)
+    except ValueError:
+        raise bad_request("The body is not JSON") from None
+    if not isinstance(value, dict):
+        raise bad_request("The body is not a JSON object")
+    return value
+
+
+def read_time(value: object) -> datetime | None:
+    """An ISO 8601 time of a body; sub-seconds are kept, and cut by the drive."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.endswith("Z"):
+        raise bad_request("A time must be ISO 8601 in UTC")
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        raise bad_request("A time must be ISO 8601 in UTC") from None
+
+
+def read_times(body: dict[str, Any]) -> tuple[datetime | None, datetime | None]:
+    """Created and modified of a `fileSystemInfo`."""
+    info = body.get("fileSystemInfo") or {}
+    return read_time(info.get("createdDateTime")), read_time(info.get("lastModifiedDateTime"))
+
+
+def check_match(request: Request, *tags: str) -> None:
+    """If-Match and If-None-Match against eTag and cTag (§2.4).
+
+    Raises:
+        Problem: 412; 400 for a tag that is not a quoted string.
+    """
+    quoted = {tag if tag.startswith('"') else f'"{tag}"' for tag in tags if tag}
+    if (wanted := request.headers.get("if-match")) is not None and wanted != "*":
+        if not (wanted.startswith('"') and wanted.endswith('"')):
+            raise Problem(400, "invalidRequest", "The entity tag is malformed", inner="malformedEntityTag")
+        if wanted not in quoted:
+            raise Problem(
+                412, "resourceModified", "ETag does not match current item's value", inner="entityTagDoesNotMatch"
+            )
+
+
+def not_modified(request: Request, *tags: str) -> bool:
+    """Whether If-None-Match names the current state."""
+    quoted = {tag if tag.startswith('"') else f'"{tag}"' for tag in tags if tag}
+    return request.headers.get("if-none-match", "") in quoted

@@ -1,0 +1,72 @@
+"""`$batch` (§6): at most 20 requests; each answered, throttled and counted on its own."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl
+
+from davbridge.emulator.answers import answer, read_json, refuse
+from davbridge.emulator.httpd import Request, Response
+from davbridge.emulator.problems import Problem, bad_request
+from davbridge.emulator.world import World
+
+LARGEST = 20
+
+
+def batch(
+    world: World, request: Request, dispatch: Callable[[Request], tuple[str, Callable[[], Response]]]
+) -> Response:
+    entries = read_json(request).get("requests")
+    if not isinstance(entries, list) or not 0 < len(entries) <= LARGEST:
+        raise bad_request(f"A batch holds 1 to {LARGEST} requests")
+    ids = [str(entry.get("id", "")).lower() for entry in entries]
+    if "" in ids or len(set(ids)) != len(ids):
+        raise bad_request("Each request of a batch needs an id of its own")
+    done: dict[str, int] = {}
+    out = []
+    for entry in entries:
+        wanted = [str(one).lower() for one in entry.get("dependsOn", [])]
+        if any(not 200 <= done.get(one, 424) < 400 for one in wanted):
+            response = Response(424, {}, b'{"error":{"code":"failedDependency","message":"failed dependency"}}')
+        else:
+            response = _one(request, entry, dispatch)
+        done[str(entry["id"]).lower()] = response.status
+        made: dict[str, Any] = {"id": entry["id"], "status": response.status, "headers": dict(response.headers)}
+        if response.body:
+            made["body"] = json.loads(response.body)
+        out.append(made)
+    return answer(request, 200, {"responses": out})
+
+
+def _one(
+    outer: Request, entry: dict[str, Any], dispatch: Callable[[Request], tuple[str, Callable[[], Response]]]
+) -> Response:
+    headers = {name.lower(): str(value) for name, value in (entry.get("headers") or {}).items()}
+    body = b""
+    if (given := entry.get("body")) is not None:
+        if "content-type" not in headers:
+            return refuse(outer, bad_request("A body needs a Content-Type"))
+        body = json.dumps(given).encode() if isinstance(given, dict) else base64.urlsafe_b64decode(given)
+    path, _, query = str(entry.get("url", "")).partition("?")
+    inner = Request(
+        method=str(entry.get("method", "")).upper(),
+        path="/v1.0/" + path.lstrip("/"),
+        query_string=query,
+        headers={
+            **headers,
+            "authorization": outer.headers.get("authorization", ""),
+            "host": outer.headers.get("host", ""),
+        },
+        reader=io.BytesIO(body),
+        length=len(body),
+        remaining=len(body),
+        query=dict(parse_qsl(query, keep_blank_values=True)),
+    )
+    try:
+        return dispatch(inner)[1]()
+    except Problem as problem:
+        return refuse(inner, problem)

@@ -1,0 +1,94 @@
+"""Contents: small ones in memory, large ones in temporary files without a name."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from davbridge.emulator.hashes import quick_xor
+
+IN_MEMORY = 8 << 20
+HASHED = 256 << 20
+"""Larger contents have no hash yet when they are asked for: the service computes them later too (§2.8)."""
+_BLOCK = 1 << 20
+
+
+class Blob:
+    """Bytes that never change once they are an item's content. `size` in bytes."""
+
+    def __init__(self, data: bytes | None, path: Path | None, size: int) -> None:
+        self._data = data
+        self._path = path
+        self.size = size
+
+    @classmethod
+    def of(cls, data: bytes) -> Blob:
+        return cls(data, None, len(data))
+
+    def open(self, start: int = 0) -> BinaryIO:
+        """A reader at `start`."""
+        if self._data is not None:
+            reader: BinaryIO = io.BytesIO(self._data)
+        else:
+            assert self._path is not None
+            reader = cast(BinaryIO, self._path.open("rb", buffering=0))
+        reader.seek(start)
+        return reader
+
+    def blocks(self) -> Iterator[bytes]:
+        with self.open() as reader:
+            while block := reader.read(_BLOCK):
+                yield block
+
+    def bytes(self) -> bytes:
+        return b"".join(self.blocks())
+
+    @cached_property
+    def quick_xor_hash(self) -> str:
+        """Base64, or empty for contents that are empty or very large."""
+        return quick_xor(self.blocks()) if 0 < self.size <= HASHED else ""
+
+    def discard(self) -> None:
+        """Free the file. Readers that are open go on reading."""
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+
+class Draft:
+    """A content that is still being uploaded: written in order, and thrown away or turned into a `Blob`."""
+
+    def __init__(self, folder: Path, size: int) -> None:
+        self.size = size
+        self._data: bytearray | None = bytearray() if size <= IN_MEMORY else None
+        self._path: Path | None = None
+        self._file: BinaryIO | None = None
+        if self._data is None:
+            self._file = cast(BinaryIO, tempfile.NamedTemporaryFile(dir=folder, delete=False, buffering=0))  # noqa: SIM115 - it lives as long as the upload
+            self._path = Path(self._file.name)
+
+    def write(self, position: int, data: bytes) -> None:
+        if self._data is not None:
+            self._data[position : position + len(data)] = data
+        else:
+            assert self._file is not None
+            self._file.seek(position)
+            self._file.write(data)
+
+    def finish(self, size: int) -> Blob:
+        """The blob of the first `size` bytes."""
+        if self._data is not None:
+            return Blob(bytes(self._data[:size]), None, size)
+        assert self._file is not None
+        self._file.truncate(size)
+        self._file.close()
+        return Blob(None, self._path, size)
+
+    def discard(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)

@@ -1,0 +1,62 @@
+"""A plain-HTTP door for other processes: read the calls, plan faults, set quirks, advance the clock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, fields
+
+from davbridge.emulator import faults
+from davbridge.emulator.httpd import Request, Response
+from davbridge.emulator.world import World
+
+_ACTIONS = {
+    "status": faults.Status,
+    "html": faults.Html,
+    "reset": faults.Reset,
+    "truncate": faults.Truncate,
+    "lose answer": faults.LoseAnswer,
+    "work then": faults.WorkThen,
+    "delay": faults.Delay,
+}
+
+
+def control_application(world: World) -> Callable[[Request], Response]:
+    """`GET /calls`, `POST /reset`, `POST /fault {operation, action, nth, times, …}`, `POST /quirk`, `POST /advance`."""
+
+    def application(request: Request) -> Response:
+        try:
+            return _json(_act(world, request))
+        except (KeyError, TypeError, ValueError) as error:
+            return _json({"error": str(error)}, 400)
+
+    return application
+
+
+def _act(world: World, request: Request) -> object:
+    body = json.loads(request.body() or b"{}")
+    match request.method, request.path:
+        case "GET", "/calls":
+            return [asdict(call) for call in world.calls.list()]
+        case "POST", "/reset":
+            world.calls.clear()
+            world.faults.clear()
+        case "POST", "/fault":
+            operation, action = body.pop("operation"), _ACTIONS[body.pop("action")]
+            nth, times = body.pop("nth", 1), body.pop("times", 1)
+            world.faults.add(operation, action(**body), nth=nth, times=times)
+        case "POST", "/quirk":
+            known = {field.name for field in fields(world.quirks)}
+            for name, value in body.items():
+                if name not in known:
+                    raise KeyError(name)
+                setattr(world.quirks, name, value)
+        case "POST", "/advance":
+            world.clock.advance(float(body["seconds"]))
+        case _:
+            raise KeyError(request.path)
+    return {}
+
+
+def _json(body: object, status: int = 200) -> Response:
+    return Response(status, {"Content-Type": "application/json"}, json.dumps(body).encode())

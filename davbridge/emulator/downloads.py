@@ -1,0 +1,58 @@
+"""`/content` and the pre-authenticated URLs behind it (§2.7)."""
+
+from __future__ import annotations
+
+import mimetypes
+import re
+from urllib.parse import quote
+
+from davbridge.emulator.addressing import Target
+from davbridge.emulator.answers import answer, not_modified
+from davbridge.emulator.httpd import Request, Response
+from davbridge.emulator.problems import Problem, bad_request, not_found
+from davbridge.emulator.world import World
+
+
+def redirect(world: World, target: Target, request: Request) -> Response:
+    """302 to the pre-authenticated URL; never the bytes themselves."""
+    drive, item = target.on(), target.item()
+    if not item.is_file:
+        raise bad_request("The item has no content")
+    if not_modified(request, drive.etag(item), drive.ctag(item)):
+        return answer(request, 304)
+    return answer(request, 302, None, Location=world.download_url(drive, item))
+
+
+def download(world: World, drive_id: str, item_id: str, request: Request) -> Response:
+    """The bytes, from another host than Graph's; a bearer token there is refused."""
+    if "authorization" in request.headers:
+        raise Problem(401, "unauthenticated", "A pre-authenticated URL takes no Authorization header")
+    drive = world.drive(drive_id)
+    item = drive.items.get(item_id)
+    expires = int(request.query.get("e", "0"))
+    if item is None or not item.is_file:
+        raise not_found()
+    if request.query.get("tempauth") != world.sign(drive, item, expires):
+        raise Problem(401, "unauthenticated", "The signature is not valid")
+    if expires < world.clock.now().timestamp():
+        raise Problem(401 if drive.business else 403, "unauthenticated", "The URL has expired")
+    with drive.lock:
+        blob, etag = item.blob, drive.etag(item)
+    assert blob is not None
+    quoted = etag if etag.startswith('"') else f'"{etag}"'
+    headers = {
+        "Content-Type": mimetypes.guess_type(item.name)[0] or "application/octet-stream",
+        "Accept-Ranges": "bytes",
+        "ETag": quoted,
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(item.name)}",
+    }
+    start, end, status = 0, blob.size, 200
+    wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("range", ""))
+    if wanted and not world.quirks.range_ignored:
+        start = int(wanted[1])
+        end = min(int(wanted[2]) + 1, blob.size) if wanted[2] else blob.size
+        if start >= blob.size:
+            return Response(416, {**headers, "Content-Range": f"bytes */{blob.size}"})
+        status = 206
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{blob.size}"
+    return Response(status, headers, stream=blob.open(start), length=end - start)

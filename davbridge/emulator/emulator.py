@@ -1,0 +1,247 @@
+"""The emulator as its users see it: start it, look into its drives, plan its faults, count its calls."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import uuid
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+
+from davbridge.emulator.blobs import Blob
+from davbridge.emulator.calls import Recorder
+from davbridge.emulator.clock import Clock
+from davbridge.emulator.control import control_application
+from davbridge.emulator.drives import Drive, Item, Profile
+from davbridge.emulator.entra import Entra
+from davbridge.emulator.faults import FaultScript
+from davbridge.emulator.graph import content_application, graph_application
+from davbridge.emulator.httpd import Server
+from davbridge.emulator.proxy import Proxy
+from davbridge.emulator.quirks import Quirks
+from davbridge.emulator.tls import make_certificates
+from davbridge.emulator.world import SITE_HOST, TENANT, Site, World
+
+USER = f"alice@{TENANT}"
+TEBIBYTE = 1 << 40
+
+
+class DriveState:
+    """A drive from the inside: put and read without any API. Paths are `/a/b.txt`, not encoded."""
+
+    def __init__(self, drive: Drive) -> None:
+        self._drive = drive
+
+    @property
+    def id(self) -> str:
+        return self._drive.id
+
+    @property
+    def drive(self) -> Drive:
+        return self._drive
+
+    def item(self, path: str) -> Item:
+        """Raises Problem (404)."""
+        return self._drive.descend(self._drive.root, _names(path))
+
+    def exists(self, path: str) -> bool:
+        item: Item | None = self._drive.root
+        for name in _names(path):
+            item = self._drive.child(item, name) if item is not None else None
+        return item is not None
+
+    def put(self, path: str, data: bytes, *, modified: datetime | None = None) -> Item:
+        """Store a file, with the folders above it."""
+        *above, name = _names(path)
+        parent = self._drive.folder_for(self._drive.root, above)
+        return self._drive.store(parent, name, Blob.of(data), "replace", fs_modified=modified)[0]
+
+    def mkdir(self, path: str) -> Item:
+        return self._drive.folder_for(self._drive.root, _names(path))
+
+    def read(self, path: str) -> bytes:
+        blob = self.item(path).blob
+        assert blob is not None
+        return blob.bytes()
+
+    def versions(self, path: str) -> list[bytes]:
+        """Former contents, newest first."""
+        return [version.blob.bytes() for version in self.item(path).versions]
+
+    def delete(self, path: str) -> None:
+        self._drive.delete(self.item(path))
+
+    def tree(self) -> dict[str, bytes | None]:
+        """Every path and its content; None for folders."""
+        below = [item for item in self._drive.below(self._drive.root) if item is not self._drive.root]
+        return {"/" + "/".join(self._drive.path_of(item)): item.blob.bytes() if item.blob else None for item in below}
+
+    def clear(self) -> None:
+        """Delete everything and forget open sessions."""
+        for item in self._drive.listed(self._drive.root):
+            item.locked = False
+            self._drive.delete(item)
+        self._drive.open_sessions.clear()
+
+    def expire_delta(self) -> None:
+        """Let every delta token given so far be too old (410)."""
+        self._drive.sequence += 1
+        self._drive.oldest_token = self._drive.sequence
+
+    @property
+    def open_sessions(self) -> int:
+        return len(self._drive.open_sessions)
+
+
+class Emulator:
+    """A running emulator: `with Emulator.start() as emulator: …`.
+
+    Graph listens on `localhost`, pre-authenticated URLs lie on `127.0.0.1`: two hosts to any client that compares them.
+    """
+
+    def __init__(self, world: World, entra: Entra, servers: list[Server], proxy: Proxy, ca_file: Path) -> None:
+        self.world = world
+        self.entra = entra
+        self._servers = servers
+        self._proxy = proxy
+        self.ca_file = str(ca_file)
+        graph, _, login, control = servers
+        self.graph_url = f"https://localhost:{graph.port}/v1.0"
+        self.login_url = f"https://localhost:{login.port}"
+        self.control_url = f"http://127.0.0.1:{control.port}"
+        self.proxy_url = proxy.url
+        self.tenant = TENANT
+        self.client_id = world.client_id
+        self.client_secret = world.client_secret
+        self.user = world.user
+        self.site_url = f"https://{SITE_HOST}/{world.site.path}"
+
+    @classmethod
+    def start(cls) -> Emulator:
+        """Start on free ports. Raises OSError when the machine has none, or no room for temporary files."""
+        folder = Path(tempfile.mkdtemp(prefix="davbridge-emulator-"))
+        world = _make_world(folder)
+        entra = Entra(world)
+        ca_file, context = make_certificates(folder)
+        graph = Server(graph_application(world), context)
+        content = Server(content_application(world), context)
+        login = Server(entra.application, context)
+        control = Server(control_application(world), None)
+        world.content_url = f"https://127.0.0.1:{content.port}"
+        world.login_url = f"https://localhost:{login.port}"
+        hosts = {"graph.microsoft.com": graph.port, "login.microsoftonline.com": login.port, SITE_HOST: content.port}
+        proxy = Proxy(hosts)
+        servers = [graph, content, login, control]
+        for server in servers:
+            server.start()
+        proxy.start()
+        return cls(world, entra, servers, proxy, ca_file)
+
+    def close(self) -> None:
+        for server in self._servers:
+            server.close()
+        self._proxy.close()
+        shutil.rmtree(self.world.folder, ignore_errors=True)
+
+    def __enter__(self) -> Emulator:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def calls(self) -> Recorder:
+        return self.world.calls
+
+    @property
+    def faults(self) -> FaultScript:
+        return self.world.faults
+
+    @property
+    def quirks(self) -> Quirks:
+        return self.world.quirks
+
+    @property
+    def clock(self) -> Clock:
+        return self.world.clock
+
+    def drive(self, name: str) -> DriveState:
+        """`personal`, `personal-migrated`, `business`, `documents` or `archive`."""
+        return DriveState(self.world.drives[name])
+
+    def access_token(self, *, seconds: int = 86400) -> str:
+        """A token of the user, for clients that cannot sign in themselves."""
+        return self.entra.issue(self.user, seconds)
+
+    def reset(self) -> None:
+        """Empty every drive; forget calls, faults, quirks, sessions and time travel. Tokens stay good."""
+        for name in self.world.drives:
+            self.drive(name).clear()
+            self.world.drives[name].total = 5 * TEBIBYTE
+        self.world.sessions.clear()
+        self.world.copies.clear()
+        self.world.quirks = Quirks()
+        self.world.claims_challenge = ""
+        self.faults.clear()
+        self.calls.clear()
+        self.calls.leaks.clear()
+
+    def facts(self) -> dict[str, object]:
+        """Addresses and identities, for another process."""
+        return {
+            "graph_url": self.graph_url,
+            "login_url": self.login_url,
+            "ca_file": self.ca_file,
+            "proxy_url": self.proxy_url,
+            "control_url": self.control_url,
+            "tenant": self.tenant,
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
+            "user": self.user,
+            "site_url": self.site_url,
+            "access_token": self.access_token(),
+            "drive_id": self.drive("business").id,
+            "drives": {name: drive.id for name, drive in self.world.drives.items()},
+        }
+
+
+def _make_world(folder: Path) -> World:
+    clock = Clock()
+    site_path = "sites/team"
+
+    def drive(profile: Profile, name: str, web_url: str) -> Drive:
+        return Drive(profile, name, USER, web_url, clock, 5 * TEBIBYTE)
+
+    base = f"https://{SITE_HOST}/{site_path}"
+    documents = drive("documentLibrary", "Documents", f"{base}/Shared%20Documents")
+    archive = drive("documentLibrary", "Archive", f"{base}/Archive")
+    site_id = f"{SITE_HOST},{uuid.uuid4()},{uuid.uuid4()}"
+    for library in (documents, archive):
+        library.site_id = site_id
+    mine = "https://contoso-my.sharepoint.com/personal/alice_contoso_onmicrosoft_com/Documents"
+    drives = {
+        "personal": drive("personal", "OneDrive", "https://onedrive.live.com/personal"),
+        "personal-migrated": drive(
+            "personal-migrated", "OneDrive", "https://my.microsoftpersonalcontent.com/personal/x"
+        ),
+        "business": drive("business", "OneDrive", mine),
+        "documents": documents,
+        "archive": archive,
+    }
+    return World(
+        folder=folder,
+        clock=clock,
+        calls=Recorder(),
+        faults=FaultScript(),
+        quirks=Quirks(),
+        user=USER,
+        client_id=str(uuid.uuid4()),
+        client_secret=f"emulated~{uuid.uuid4().hex}",
+        drives=drives,
+        site=Site(site_id, site_path, "Team", [documents, archive]),
+    )
+
+
+def _names(path: str) -> list[str]:
+    return [name for name in path.split("/") if name]

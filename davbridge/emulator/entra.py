@@ -1,0 +1,254 @@
+"""The Entra endpoints (§10): discovery, device code, authorisation code with PKCE, refresh, client credentials."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl, quote
+
+from davbridge.emulator.calls import Call
+from davbridge.emulator.httpd import Request, Response
+from davbridge.emulator.world import TENANT, TENANT_ID, Token, World
+
+TOKEN_SECONDS = 3900
+DEVICE_SECONDS = 900
+
+
+class Refused(Exception):
+    """An OAuth error answer (§10.5)."""
+
+    def __init__(self, error: str, code: int, text: str, status: int = 400) -> None:
+        super().__init__(text)
+        self.error, self.code, self.text, self.status = error, code, text, status
+
+
+@dataclass
+class Device:
+    """A device code that waits for its person. `state`: pending, approved, declined."""
+
+    user_code: str
+    expires: datetime
+    state: str = "pending"
+    polled: datetime | None = None
+
+
+@dataclass
+class Code:
+    """An authorisation code, good once."""
+
+    challenge: str
+    redirect: str
+    nonce: str
+    expires: datetime
+
+
+@dataclass
+class Entra:
+    """The sign-in side. `devices` and `auto_approve` are for tests: who approves the device code, and when."""
+
+    world: World
+    devices: dict[str, Device] = field(default_factory=dict)
+    codes: dict[str, Code] = field(default_factory=dict)
+    auto_approve: bool = True
+    revoked: bool = False
+
+    def application(self, request: Request) -> Response:
+        operation, handler = self._route(request)
+        status = 0
+        try:
+            action = self.world.faults.take(operation)
+            response = (
+                action.apply(request, lambda: self._safely(request, handler))
+                if action
+                else self._safely(request, handler)
+            )
+            status = response.status
+            return response
+        finally:
+            self.world.calls.add(Call("login", operation, request.method, request.path, status))
+
+    def _route(self, request: Request) -> tuple[str, Callable[[Request], Response]]:
+        for ending, operation, handler in (
+            ("/.well-known/openid-configuration", "discovery", self._discovery),
+            ("/oauth2/v2.0/token", "token", self._token),
+            ("/oauth2/v2.0/devicecode", "device code", self._device_code),
+            ("/oauth2/v2.0/authorize", "authorize", self._authorize),
+        ):
+            if request.path.endswith(ending):
+                return operation, handler
+        return "unknown", lambda _: Response(404, {"Content-Type": "text/html"}, b"<html>not found</html>")
+
+    def _safely(self, request: Request, handler: Callable[[Request], Response]) -> Response:
+        try:
+            return handler(request)
+        except Refused as refused:
+            now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+            body = {
+                "error": refused.error,
+                "error_description": f"AADSTS{refused.code}: {refused.text} Timestamp: {now}",
+                "error_codes": [refused.code],
+                "timestamp": now,
+                "trace_id": secrets.token_hex(16),
+                "correlation_id": secrets.token_hex(16),
+                "error_uri": f"https://login.microsoftonline.com/error?code={refused.code}",
+            }
+            return _json(body, refused.status)
+
+    def _tenant(self, request: Request) -> str:
+        tenant = request.path.split("/")[1].lower()
+        if tenant not in (TENANT, TENANT_ID, "common", "organizations", "consumers"):
+            raise Refused(
+                "invalid_request", 90002, f"Tenant '{tenant}' not found. Check that you have the correct tenant ID."
+            )
+        return tenant
+
+    def _discovery(self, request: Request) -> Response:
+        tenant = self._tenant(request)
+        base = f"https://{request.headers.get('host', '')}/{tenant}"
+        return _json(
+            {
+                "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+                "token_endpoint": f"{base}/oauth2/v2.0/token",
+                "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
+                "issuer": f"{base}/v2.0",
+            }
+        )
+
+    def _form(self, request: Request) -> dict[str, str]:
+        form = dict(parse_qsl(request.body().decode(), keep_blank_values=True))
+        if form.get("client_id") != self.world.client_id:
+            raise Refused(
+                "unauthorized_client",
+                700016,
+                f"Application with identifier '{form.get('client_id', '')}' was not found in the directory '{TENANT}'.",
+            )
+        return form
+
+    def _token(self, request: Request) -> Response:
+        self._tenant(request)
+        form = self._form(request)
+        grant = form.get("grant_type", "")
+        if grant == "client_credentials":
+            return self._client_credentials(request, form)
+        if grant == "refresh_token":
+            return self._refresh(form)
+        if grant == "urn:ietf:params:oauth:grant-type:device_code":
+            return self._poll(form)
+        if grant == "authorization_code":
+            return self._redeem(form)
+        raise Refused("unsupported_grant_type", 70003, f"The app requested an unsupported grant type '{grant}'.")
+
+    def _client_credentials(self, request: Request, form: dict[str, str]) -> Response:
+        if request.path.split("/")[1].lower() in ("common", "consumers"):
+            raise Refused("invalid_request", 50059, "No tenant-identifying information found in the request.")
+        if form.get("client_secret") != self.world.client_secret:
+            text = (
+                "Invalid client secret provided. Ensure the secret being sent is the client secret value, not its ID."
+            )
+            raise Refused("invalid_client", 7000215, text, 401)
+        if not form.get("scope", "").endswith("/.default"):
+            raise Refused("invalid_scope", 1002012, "The provided value for scope is not valid.")
+        return _json({"token_type": "Bearer", "expires_in": TOKEN_SECONDS, "access_token": self.issue("")})
+
+    def issue(self, user: str, seconds: int = TOKEN_SECONDS) -> str:
+        """A fresh access token; `user` empty for an application's own."""
+        token = "emulated." + secrets.token_urlsafe(48)
+        self.world.tokens[token] = Token(user, self.world.clock.now() + timedelta(seconds=seconds))
+        return token
+
+    def _for_user(self, form: dict[str, str], nonce: str = "") -> Response:
+        """Tokens for the emulated user, with a new refresh token (rotation, §10.4)."""
+        user = self.world.user
+        refresh = "0.R" + secrets.token_urlsafe(48)
+        self.world.refresh_tokens[refresh] = user
+        claims = {
+            "preferred_username": user,
+            "oid": "8b1d5f9e-0000-4000-8000-000000000001",
+            "tid": TENANT_ID,
+            "sub": "s",
+        }
+        claims |= {"aud": self.world.client_id, "iss": f"{self.world.login_url}/{TENANT_ID}/v2.0", "nonce": nonce}
+        claims |= {"name": user.split("@")[0], "ver": "2.0"}
+        info = {"uid": claims["oid"], "utid": TENANT_ID}
+        return _json(
+            {
+                "token_type": "Bearer",
+                "scope": form.get("scope", "Files.ReadWrite.All Sites.Read.All"),
+                "expires_in": TOKEN_SECONDS,
+                "ext_expires_in": TOKEN_SECONDS,
+                "access_token": self.issue(user),
+                "refresh_token": refresh,
+                "id_token": ".".join((_b64({"alg": "none"}), _b64(claims), "signature")),
+                "client_info": _b64(info),
+            }
+        )
+
+    def _refresh(self, form: dict[str, str]) -> Response:
+        if self.revoked or form.get("refresh_token", "") not in self.world.refresh_tokens:
+            raise Refused("invalid_grant", 700082, "The refresh token has expired due to inactivity.")
+        return self._for_user(form)
+
+    def _device_code(self, request: Request) -> Response:
+        self._tenant(request)
+        self._form(request)
+        code = secrets.token_urlsafe(24)
+        user_code = secrets.token_hex(4).upper()
+        self.devices[code] = Device(user_code, self.world.clock.now() + timedelta(seconds=DEVICE_SECONDS))
+        place = "https://microsoft.com/devicelogin"
+        message = (
+            f"To sign in, use a web browser to open the page {place} and enter the code {user_code} to authenticate."
+        )
+        body = {"user_code": user_code, "device_code": code, "verification_uri": place, "expires_in": DEVICE_SECONDS}
+        return _json({**body, "interval": 1, "message": message})
+
+    def _poll(self, form: dict[str, str]) -> Response:
+        device = self.devices.get(form.get("device_code", ""))
+        now = self.world.clock.now()
+        if device is None:
+            raise Refused("bad_verification_code", 70018, "The device code is not recognised.")
+        if device.expires < now:
+            raise Refused("expired_token", 70020, "The device code has expired.")
+        if device.state == "declined":
+            raise Refused("authorization_declined", 70021, "The user has declined.")
+        soon = device.polled is not None and now - device.polled < timedelta(seconds=0.5)
+        first = device.polled is None
+        device.polled = now
+        if soon:
+            raise Refused("slow_down", 70022, "Poll less often.")
+        # the first poll is always too early: nobody types that fast
+        if first or not (device.state == "approved" or self.auto_approve):
+            raise Refused("authorization_pending", 70016, "The user has not signed in yet.")
+        return self._for_user(form)
+
+    def _authorize(self, request: Request) -> Response:
+        query = request.query
+        if query.get("response_type") != "code" or query.get("code_challenge_method") != "S256":
+            raise Refused("invalid_request", 9002325, "Proof Key for Code Exchange is required.")
+        code = secrets.token_urlsafe(24)
+        expires = self.world.clock.now() + timedelta(minutes=1)
+        redirect = query.get("redirect_uri", "")
+        self.codes[code] = Code(query.get("code_challenge", ""), redirect, query.get("nonce", ""), expires)
+        return Response(302, {"Location": f"{redirect}?code={code}&state={quote(query.get('state', ''))}"})
+
+    def _redeem(self, form: dict[str, str]) -> Response:
+        code = self.codes.pop(form.get("code", ""), None)
+        verifier = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
+        challenge = base64.urlsafe_b64encode(verifier).decode().rstrip("=")
+        if code is None or code.expires < self.world.clock.now():
+            raise Refused("invalid_grant", 70008, "The provided authorization code has expired.")
+        if code.challenge != challenge or code.redirect != form.get("redirect_uri"):
+            raise Refused("invalid_grant", 501481, "The Code_Verifier does not match the code_challenge.")
+        return self._for_user(form, code.nonce)
+
+
+def _b64(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+def _json(body: object, status: int = 200) -> Response:
+    return Response(status, {"Content-Type": "application/json; charset=utf-8"}, json.dumps(body).encode())

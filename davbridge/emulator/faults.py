@@ -1,0 +1,157 @@
+"""The fault script: what goes wrong on purpose, and when.
+
+`faults.add("put fragment", Reset(after=100_000), nth=3)`: the third fragment's connection is reset after 100 kB.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from davbridge.emulator.httpd import Drop, Request, Response
+
+
+class Action:
+    """What a fault does. `run` performs the request, or not, and answers, or not."""
+
+    def apply(self, request: Request, run: Callable[[], Response]) -> Response:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Status(Action):
+    """Answer an error instead of doing the work; the request's body is read and forgotten."""
+
+    status: int
+    retry_after: float | None = None
+    code: str = "serviceNotAvailable"
+    body: bytes | None = None
+
+    def apply(self, request: Request, run: Callable[[], Response]) -> Response:
+        request.discard()
+        headers = {"Content-Type": "application/json"}
+        if self.retry_after is not None:
+            headers["Retry-After"] = f"{self.retry_after:g}"
+        body = (
+            self.body if self.body is not None else f'{{"error":{{"code":"{self.code}","message":"fault"}}}}'.encode()
+        )
+        return Response(self.status, headers, body)
+
+
+@dataclass(frozen=True)
+class Html(Action):
+    """A gateway's HTML page instead of JSON (§12.8)."""
+
+    status: int = 503
+
+    def apply(self, request: Request, run: Callable[[], Response]) -> Response:
+        request.discard()
+        page = b"<html><head><title>Service Unavailable</title></head><body>Service Unavailable</body></html>"
+        return Response(self.status, {"Content-Type": "text/html"}, page)
+
+
+@dataclass(frozen=True)
+class Reset(Action):
+    """Reset the connection after `after` bytes of the request's body, or, for answers with a body, of the answer's."""
+
+    after: int = 0
+
+    def apply(self, request: Request, run: Callable[[], Response]) -> Response:
+        if request.length:
+            request.read(min(self.after, request.length))
+            raise Drop
+        response = run()
+        return replace(response, cut=self.after, reset=True)
+
+
+@dataclass(frozen=True)
+class Truncate(Action):
+    """End the answer's connection cleanly after `after` bytes of its body."""
+
+    after: int = 0
+
+    def apply(self, request: Request, run: Callable[[], Response]) -> Response:
+        return replace(run(), cut=self.after, reset=False)
+
+
+@dataclass(frozen=True)
+class LoseAnswer(Action):
+    """Do the work, then reset the connection instead of answering."""
+
+    def apply(self, request: Request, run: Callable[[], Response]) -> Response:
+        run()
+        raise Drop
+
+
+@dataclass(frozen=True)
+class WorkThen(Action):
+    """Do the work, then answer an error: a 504 that hides a success (§7.2)."""
+
+    status: int = 504
+
+    def apply(self, request: Request, run: Callable[[], Response]) -> Response:
+        run()
+        return Response(
+            self.status, {"Content-Type": "application/json"}, b'{"error":{"code":"UnknownError","message":""}}'
+        )
+
+
+@dataclass(frozen=True)
+class Delay(Action):
+    """Answer late."""
+
+    seconds: float
+
+    def apply(self, request: Request, run: Callable[[], Response]) -> Response:
+        time.sleep(self.seconds)
+        return run()
+
+
+@dataclass
+class _Planned:
+    operation: str
+    action: Action
+    skip: int
+    times: int
+
+
+class FaultScript:
+    """Faults that wait for their moment; thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._planned: list[_Planned] = []
+
+    def add(self, operation: str, action: Action, *, nth: int = 1, times: int = 1) -> None:
+        """Let `action` hit the `nth` call of `operation` from now on, and the `times - 1` calls after it.
+
+        Operations are named as in `calls.Call.operation`; `*` means any Graph call.
+        """
+        with self._lock:
+            self._planned.append(_Planned(operation, action, nth - 1, times))
+
+    def clear(self) -> None:
+        with self._lock:
+            self._planned.clear()
+
+    @property
+    def pending(self) -> int:
+        """Faults that have not come true yet; a test that ends with some has tested nothing."""
+        with self._lock:
+            return len(self._planned)
+
+    def take(self, operation: str) -> Action | None:
+        """The fault for this call, if any."""
+        with self._lock:
+            for planned in self._planned:
+                if planned.operation in (operation, "*"):
+                    if planned.skip > 0:
+                        planned.skip -= 1
+                        continue
+                    planned.times -= 1
+                    if planned.times <= 0:
+                        self._planned.remove(planned)
+                    return planned.action
+        return None

@@ -1,0 +1,179 @@
+"""The Graph host and the content host: from a request to its handler; tokens, throttling, faults and counting."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from urllib.parse import unquote
+
+from davbridge.emulator import delta as deltas
+from davbridge.emulator import downloads, items, uploads
+from davbridge.emulator.addressing import Target, resolve, site_json
+from davbridge.emulator.answers import answer, refuse
+from davbridge.emulator.batch import batch
+from davbridge.emulator.calls import Call, Kind
+from davbridge.emulator.httpd import Request, Response
+from davbridge.emulator.problems import Problem, bad_request
+from davbridge.emulator.throttle import charge
+from davbridge.emulator.views import drive_json
+from davbridge.emulator.world import World
+
+Handler = Callable[[World, Target, Request], Response]
+
+_CHALLENGE = (
+    'Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", '
+    'client_id="00000003-0000-0000-c000-000000000000"'
+)
+
+_ACTIONS: dict[tuple[str, str], tuple[str, Handler]] = {
+    ("GET", ""): ("get item", items.get_item),
+    ("HEAD", ""): ("get item", items.get_item),
+    ("PATCH", ""): ("update item", items.update_item),
+    ("DELETE", ""): ("delete item", items.delete_item),
+    ("GET", "children"): ("list children", items.list_children),
+    ("POST", "children"): ("create folder", items.create_child),
+    ("GET", "content"): ("get content", downloads.redirect),
+    ("PUT", "content"): ("put content", uploads.put_content),
+    ("POST", "createUploadSession"): ("create session", uploads.create_session),
+    ("POST", "copy"): ("copy item", items.copy_item),
+    ("POST", "checkout"): ("checkout", items.checkout),
+    ("POST", "checkin"): ("checkin", items.checkout),
+    ("POST", "discardCheckout"): ("discard checkout", items.checkout),
+}
+
+
+def graph_application(world: World) -> Callable[[Request], Response]:
+    """The Graph host: everything below `/v1.0`."""
+
+    def application(request: Request) -> Response:
+        return _recorded(world, "graph", request, lambda: _graph(world, request))
+
+    return application
+
+
+def content_application(world: World) -> Callable[[Request], Response]:
+    """The host of pre-authenticated URLs: uploads, downloads, monitors. None of them takes a token."""
+
+    def application(request: Request) -> Response:
+        kind: Kind = (
+            "upload" if "/upload/" in request.path else "monitor" if "/monitor/" in request.path else "download"
+        )
+        return _recorded(world, kind, request, lambda: _content(world, kind, request))
+
+    return application
+
+
+Routed = tuple[str, Callable[[], Response]]
+
+
+def _recorded(world: World, kind: Kind, request: Request, route: Callable[[], Routed]) -> Response:
+    operation, status = "unknown", 0
+    try:
+        world.settle_copies()
+        try:
+            operation, run = route()
+            action = world.faults.take(operation) or (world.faults.take("*") if kind == "graph" else None)
+            response = action.apply(request, run) if action is not None else run()
+        except Problem as problem:
+            response = refuse(request, problem)
+        status = response.status
+        return response
+    finally:
+        if "authorization" in request.headers and kind != "graph":
+            world.calls.leaks.append(operation)
+        world.calls.add(Call(kind, operation, request.method, request.path, status))
+
+
+def _content(world: World, kind: Kind, request: Request) -> Routed:
+    parts = [unquote(part) for part in request.path.split("/")[1:]]
+    if kind == "monitor" and len(parts) == 2:
+        return "monitor", lambda: items.monitor(world, parts[1], request)
+    if kind == "upload" and len(parts) == 2:
+        names = {"PUT": "put fragment", "GET": "get session", "DELETE": "delete session", "POST": "commit session"}
+        operation = names.get(request.method, "unknown")
+        return operation, lambda: uploads.session_request(world, parts[1], request)
+    if parts[0] == "download" and len(parts) == 3 and request.method in ("GET", "HEAD"):
+        return "download", lambda: downloads.download(world, parts[1], parts[2], request)
+    raise Problem(404, "itemNotFound", "There is nothing here")
+
+
+def _graph(world: World, request: Request) -> Routed:
+    if not request.path.startswith(("/v1.0/", "/beta/")):
+        raise bad_request("Invalid version")
+    path = request.path[request.path.index("/", 1) :]
+    if path == "/$batch" and request.method == "POST":
+        _authorise(world, request)
+        return "batch", lambda: batch(world, request, lambda inner: dispatch(world, inner))
+    return dispatch(world, request, path)
+
+
+def dispatch(world: World, request: Request, path: str | None = None) -> Routed:
+    """The operation's name, and how to run it. Raises `Problem` where no operation can be named."""
+    path = request.path[request.path.index("/", 1) :] if path is None else path
+    operation, handler = _operation(request.method, path)
+
+    def run() -> Response:
+        user = _authorise(world, request)
+        headers = charge(world, operation)
+        target = resolve(world, path, user)
+        response = handler(world, target, request)
+        return Response(**{**vars(response), "headers": {**response.headers, **headers}}) if headers else response
+
+    return operation, run
+
+
+def _operation(method: str, path: str) -> tuple[str, Handler]:
+    """Named from the path's form alone, so that a fault can hit a call whose item does not exist."""
+    found = re.search(r"(?:/items/[^/:]+|/root|/special/[^/:]+|/driveItem)(?::/[^:]*)?:?(?:/(.*))?$", path)
+    if "/search(" in path:
+        return "search", items.search
+    if not found:
+        return "get drive or site", _place
+    action = found[1] or ""
+    if action.startswith("delta"):
+        return "delta", deltas.delta
+    if action.startswith("versions"):
+        return "versions", items.versions
+    known = _ACTIONS.get((method, action))
+    if known is None:
+        raise bad_request("API not found")
+    return known
+
+
+def _place(world: World, target: Target, request: Request) -> Response:
+    """Drives, sites and users."""
+    no_quota = world.quirks.no_quota
+    if request.method not in ("GET", "HEAD"):
+        raise Problem(405, "Request_BadRequest", "The method is not allowed")
+    if target.collection == "drives" and target.site is not None:
+        return answer(request, 200, {"value": [drive_json(drive, no_quota=no_quota) for drive in target.site.drives]})
+    if target.collection == "drives":
+        return answer(request, 200, {"value": [drive_json(world.drives["business"], no_quota=no_quota)]})
+    if target.collection == "sites":
+        wanted = request.query.get("search", "").strip("*").lower()
+        found = [site_json(world.site)] if wanted in world.site.name.lower() else []
+        return answer(request, 200, {"value": found})
+    if target.collection == "me":
+        return answer(request, 200, {"userPrincipalName": world.user, "displayName": world.user.split("@")[0]})
+    if target.site is not None:
+        return answer(request, 200, site_json(target.site))
+    if target.start is not None:
+        return items.get_item(world, target, request)
+    return answer(request, 200, drive_json(target.on(), no_quota=no_quota))
+
+
+def _authorise(world: World, request: Request) -> str:
+    """The token's user; empty for an application.
+
+    Raises:
+        Problem: 401, with a claims challenge when one is set (§10.8).
+    """
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    token = world.tokens.get(value) if scheme.lower() == "bearer" else None
+    if token is None or not token.good or token.expires < world.clock.now():
+        text = "Access token has expired or is not yet valid." if value else "Access token is empty."
+        challenge = _CHALLENGE
+        if world.claims_challenge:
+            challenge += f', error="insufficient_claims", claims="{world.claims_challenge}"'
+        raise Problem(401, "InvalidAuthenticationToken", text, headers={"WWW-Authenticate": challenge})
+    return token.user

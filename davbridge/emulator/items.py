@@ -1,0 +1,263 @@
+"""Item operations: read, list, create folders, update, delete, copy, versions, checkout, search (§2.6, §4)."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote, unquote
+
+from davbridge.emulator.addressing import Target
+from davbridge.emulator.answers import answer, check_match, not_modified, read_json, read_times
+from davbridge.emulator.clock import text
+from davbridge.emulator.drives import Drive, Item
+from davbridge.emulator.httpd import Request, Response
+from davbridge.emulator.names import fold
+from davbridge.emulator.problems import Problem, bad_request, not_found
+from davbridge.emulator.views import Json, item_json
+from davbridge.emulator.world import Copying, World
+
+PAGE, LARGEST_PAGE = 200, 1000
+
+
+def selection(request: Request) -> set[str] | None:
+    """The names of `$select`; None for everything."""
+    raw = request.query.get("$select", "")
+    return {name.strip() for name in raw.split(",") if name.strip()} or None
+
+
+def shown(world: World, drive: Drive, item: Item, select: set[str] | None) -> Json:
+    """An item's JSON with its download URL, unless `$select` leaves that out."""
+
+    def link(file: Item) -> str:
+        return world.download_url(drive, file)
+
+    return item_json(drive, item, link, select)
+
+
+def get_item(world: World, target: Target, request: Request) -> Response:
+    drive, item = target.on(), target.item()
+    if not_modified(request, drive.etag(item), drive.ctag(item)):
+        return answer(request, 304)
+    body = shown(world, drive, item, selection(request))
+    expand = request.query.get("$expand", "")
+    if expand.startswith("children") and not item.is_file:
+        inner = expand.partition("(")[2].rstrip(")")
+        select = {name.strip() for name in inner.partition("$select=")[2].split(";")[0].split(",") if name.strip()}
+        values, following = _page(world, drive, item, PAGE, "", select or None)
+        body["children"] = values
+        if following:
+            suffix = f"&$select={','.join(sorted(select))}" if select else ""
+            base = f"{_origin(request)}/v1.0/drives/{drive.id}/items/{item.id}/children"
+            body["children@odata.nextLink"] = f"{base}?$skiptoken={following}{suffix}"
+    elif expand and not expand.startswith(("children", "listItem", "thumbnails", "permissions")):
+        raise bad_request("The $expand is not supported", inner="invalidQueryOption")
+    return answer(request, 200, body)
+
+
+def list_children(world: World, target: Target, request: Request) -> Response:
+    drive, item = target.on(), target.item()
+    if item.is_file:
+        raise bad_request("The item has no children")
+    query = request.query
+    if "$skip" in query or "$filter" in query:
+        raise Problem(400, "invalidRequest", "The query option is not supported", inner="notSupported")
+    order = query.get("$orderby", "name").split()[0]
+    known = ("name", "url") if drive.business else ("name", "size", "lastModifiedDateTime")
+    if order not in known:
+        raise Problem(400, "notSupported", "The sort column is not supported")
+    try:
+        top = int(query.get("$top", PAGE))
+    except ValueError:
+        raise bad_request("$top must be a number", inner="invalidQueryOption") from None
+    if top < 1:
+        raise bad_request("$top must be positive", inner="invalidQueryOption")
+    values, following = _page(
+        world, drive, item, min(top, LARGEST_PAGE), query.get("$skiptoken", ""), selection(request)
+    )
+    body: Json = {"value": values, "@odata.count": len(drive.children.get(item.id, {}))}
+    if following:
+        kept = "".join(f"&{name}={quote(query[name])}" for name in ("$top", "$select", "$orderby") if name in query)
+        base = f"{_origin(request)}/v1.0/drives/{drive.id}/items/{item.id}/children"
+        body["@odata.nextLink"] = f"{base}?$skiptoken={following}{kept}"
+    return answer(request, 200, body)
+
+
+def _page(
+    world: World, drive: Drive, folder: Item, top: int, token: str, select: set[str] | None
+) -> tuple[list[Json], str]:
+    """A page of children after `token`. It is no snapshot: it goes on after a name, whatever has happened since."""
+    after = ""
+    if token:
+        try:
+            after = base64.urlsafe_b64decode(token.encode()).decode()
+        except ValueError:
+            raise bad_request("Invalid paging token") from None
+    with drive.lock:
+        children = sorted(drive.listed(folder), key=lambda child: fold(child.name))
+        rest = [child for child in children if fold(child.name) > after]
+        if world.quirks.short_pages and not token and rest:
+            # an empty page that is not the last one (§2.6)
+            return [], base64.urlsafe_b64encode(b"\x00").decode()
+        page = rest[:top]
+        visible = []
+        for child in page:
+            if child.lag > 0:
+                child.lag -= 1
+            else:
+                visible.append(child)
+        values = [shown(world, drive, child, select) for child in visible]
+    following = base64.urlsafe_b64encode(fold(page[-1].name).encode()).decode() if len(rest) > top else ""
+    return values, following
+
+
+def _origin(request: Request) -> str:
+    return f"https://{request.headers.get('host', 'localhost')}"
+
+
+def conflict_of(body: dict[str, Any], request: Request, default: str) -> str:
+    """conflictBehavior from the body or the query."""
+    name = "@microsoft.graph.conflictBehavior"
+    value = body.get(name) or request.query.get(name) or default
+    if value not in ("fail", "replace", "rename"):
+        raise bad_request("The conflictBehavior is not known")
+    return str(value)
+
+
+def create_child(world: World, target: Target, request: Request) -> Response:
+    drive, parent = target.on(), target.item()
+    body = read_json(request)
+    if "folder" not in body or not isinstance(body.get("name"), str):
+        raise bad_request("Only folders can be created here")
+    item = drive.make_folder(parent, body["name"], conflict_of(body, request, "fail"))  # type: ignore[arg-type]
+    created, modified = read_times(body)
+    item.fs_created, item.fs_modified = created or item.fs_created, modified or item.fs_modified
+    item.lag = world.quirks.listing_lag
+    return answer(request, 201, shown(world, drive, item, None))
+
+
+def update_item(world: World, target: Target, request: Request) -> Response:
+    drive, item = target.on(), target.item()
+    body = read_json(request)
+    check_match(request, drive.etag(item), drive.ctag(item))
+    parent = _new_parent(world, drive, body.get("parentReference"))
+    name = body.get("name")
+    if name is not None and not isinstance(name, str):
+        raise bad_request("The name must be a string")
+    created, modified = read_times(body)
+    conflict = conflict_of(body, request, "fail")
+    drive.update(item, name=name, parent=parent, fs_created=created, fs_modified=modified, conflict=conflict)  # type: ignore[arg-type]
+    if world.quirks.patch_without_body:
+        return answer(request, 204)
+    return answer(request, 200, shown(world, drive, item, selection(request)))
+
+
+def _new_parent(world: World, drive: Drive, reference: dict[str, Any] | None) -> Item | None:
+    if not reference:
+        return None
+    if (other := reference.get("driveId")) and world.drive(other) is not drive:
+        raise Problem(400, "notSupported", "Items cannot be moved between drives")
+    if (parent_id := reference.get("id")) is not None:
+        # the literal `root` is not accepted (§4.2)
+        parent = drive.items.get(parent_id)
+        if parent is None:
+            raise not_found()
+        return parent
+    path = reference.get("path", "")
+    names = [unquote(name) for name in path.partition(":")[2].split("/") if name]
+    return drive.descend(drive.root, names)
+
+
+def delete_item(world: World, target: Target, request: Request) -> Response:
+    drive, item = target.on(), target.item()
+    if "if-match" in request.headers:
+        if world.quirks.delete_refuses_if_match:
+            raise Problem(412, "resourceModified", "ETag does not match current item's value")
+        check_match(request, drive.etag(item), drive.ctag(item))
+    drive.delete(item)
+    return answer(request, 204)
+
+
+def copy_item(world: World, target: Target, request: Request) -> Response:
+    drive, item = target.on(), target.item()
+    body = read_json(request)
+    if item is drive.root:
+        raise bad_request("Cannot copy the root folder.")
+    reference, name = body.get("parentReference"), body.get("name")
+    if not reference and not name:
+        raise bad_request("Either parentReference or name must be given")
+    where = world.drive(reference["driveId"]) if reference and reference.get("driveId") else drive
+    if where.business != drive.business:
+        raise Problem(403, "accessDenied", "Copies between personal and business drives are not possible")
+    parent = _new_parent(world, where, {**reference, "driveId": where.id}) if reference else drive.items[item.parent_id]
+    assert parent is not None
+    token = secrets.token_hex(16)
+    # in the query only; in the body it is not looked at (§4.4)
+    conflict = request.query.get("@microsoft.graph.conflictBehavior", "fail")
+    due = world.clock.monotonic() + world.quirks.copy_seconds
+    world.copies[token] = Copying(drive, item, where, parent.id, str(name or item.name), conflict, due)
+    return answer(request, 202, None, Location=f"{world.content_url}/monitor/{token}")
+
+
+def monitor(world: World, token: str, request: Request) -> Response:
+    """A copy's monitor; needs no token, and tells a failure with status 200 (§4.4)."""
+    world.settle_copies()
+    copying = world.copies.get(token)
+    if copying is None:
+        raise not_found()
+    if copying.status == "completed":
+        location = f"https://contoso.sharepoint.com/_api/v2.0/drives/{copying.target.id}/items/{copying.resource_id}"
+        done = {"percentageComplete": 100.0, "resourceId": copying.resource_id, "resourceLocation": location}
+        return answer(request, 200 if copying.drive.business else 202, {**done, "status": "completed"})
+    if copying.status == "failed":
+        error = {"code": copying.error, "message": copying.error, "details": []}
+        return answer(request, 200, {"status": "failed", "error": error, "errorCode": copying.error})
+    status = 200 if copying.drive.business else 202
+    return answer(request, status, {"operation": "ItemCopy", "percentageComplete": 27.8, "status": "inProgress"})
+
+
+def versions(world: World, target: Target, request: Request) -> Response:
+    drive, item = target.on(), target.item()
+    parts = target.action.split("/")
+    if len(parts) == 1:
+        current = {"id": f"{len(item.versions) + 1}.0", "size": item.size, "lastModifiedDateTime": text(item.modified)}
+        rest = [{"id": v.id, "size": v.blob.size, "lastModifiedDateTime": text(v.modified)} for v in item.versions]
+        return answer(request, 200, {"value": [current, *rest]})
+    version = next((version for version in item.versions if version.id == parts[1]), None)
+    if version is None:
+        raise not_found()
+    if parts[2:] == ["restoreVersion"] and request.method == "POST":
+        drive.replace(item, version.blob)
+        return answer(request, 204)
+    if parts[2:] == ["content"] and request.method == "GET":
+        return Response(200, {"Content-Type": "application/octet-stream"}, version.blob.bytes())
+    raise bad_request("API not found")
+
+
+def checkout(world: World, target: Target, request: Request) -> Response:
+    """`checkout`, `checkin` and `discardCheckout` (§4.5)."""
+    drive, item = target.on(), target.item()
+    request.discard()
+    if not drive.business or not item.is_file:
+        raise Problem(400, "notSupported", "API not found")
+    if target.action == "checkout":
+        drive.check_writable(item)
+        item.checked_out_by = drive.owner
+    elif not item.checked_out_by:
+        raise Problem(409, "notAllowed", "The item is not checked out")
+    else:
+        drive.check_writable(item)
+        item.checked_out_by = ""
+    return answer(request, 204)
+
+
+def search(world: World, target: Target, request: Request) -> Response:
+    drive = target.on()
+    action = unquote(target.action)
+    wanted = action.partition("q='")[2].rpartition("'")[0].replace("''", "'").lower()
+    hits = [item for item in drive.below(target.item()) if item is not drive.root and wanted in item.name.lower()]
+    return answer(request, 200, {"value": [shown(world, drive, item, selection(request)) for item in hits[:PAGE]]})
+
+
+Handler = Callable[[World, Target, Request], Response]

@@ -1,0 +1,34 @@
+"""Resource units (§8): what a call costs, RateLimit headers from 80 % on, and 429 above the limit."""
+
+from __future__ import annotations
+
+from davbridge.emulator.problems import Problem
+from davbridge.emulator.world import World
+
+_CHEAP = {"get item", "delta", "get content"}
+_WINDOW = 60.0
+
+
+def charge(world: World, operation: str) -> dict[str, str]:
+    """Book one call; rejected calls count too.
+
+    Raises:
+        Problem: 429 with Retry-After.
+    """
+    limit = world.quirks.resource_units_per_minute
+    if not limit:
+        return {}
+    now = world.clock.monotonic()
+    with world.lock:
+        world.units = [(when, cost) for when, cost in world.units if now - when < _WINDOW]
+        world.units.append((now, 1 if operation in _CHEAP else 2))
+        used = sum(cost for _, cost in world.units)
+        reset = max(1, round(_WINDOW - (now - world.units[0][0])))
+    headers = {
+        "RateLimit-Limit": str(limit),
+        "RateLimit-Remaining": str(max(0, limit - used)),
+        "RateLimit-Reset": str(reset),
+    }
+    if used > limit:
+        raise Problem(429, "activityLimitReached", "Throttled", headers={**headers, "Retry-After": str(reset)})
+    return headers if used >= 0.8 * limit else {}

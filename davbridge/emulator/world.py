@@ -1,0 +1,175 @@
+"""Everything the emulator holds, handed to each handler."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from davbridge.emulator.blobs import Blob, Draft
+from davbridge.emulator.calls import Recorder
+from davbridge.emulator.clock import Clock
+from davbridge.emulator.drives import Drive, Item
+from davbridge.emulator.problems import not_found
+from davbridge.emulator.quirks import Quirks
+
+if TYPE_CHECKING:
+    from davbridge.emulator.faults import FaultScript
+
+TENANT = "contoso.onmicrosoft.com"
+TENANT_ID = "7d0c3a52-9f1b-4c55-9c2e-5a4b8f6d1e20"
+SITE_HOST = "contoso.sharepoint.com"
+DOWNLOAD_SECONDS = 300
+OFFICE = (".docx", ".xlsx", ".pptx")
+
+
+@dataclass
+class Token:
+    """An access token. `user` is empty for an application's own."""
+
+    user: str
+    expires: datetime
+    good: bool = True
+
+
+@dataclass
+class Session:
+    """An open upload session."""
+
+    drive: Drive
+    parent_id: str
+    name: str
+    conflict: str
+    draft: Draft | None
+    expires: datetime
+    started: datetime
+    item_id: str = ""
+    total: int = -1
+    received: int = 0
+    fs_created: datetime | None = None
+    fs_modified: datetime | None = None
+    defer: bool = False
+    broken: bool = False
+    complete: bool = False
+
+
+@dataclass
+class Copying:
+    """An asynchronous copy and what its monitor tells."""
+
+    drive: Drive
+    item: Item
+    target: Drive
+    parent_id: str
+    name: str
+    conflict: str
+    due: float
+    status: str = "inProgress"
+    resource_id: str = ""
+    error: str = ""
+
+
+@dataclass
+class Site:
+    """A SharePoint site and its libraries."""
+
+    id: str
+    path: str
+    name: str
+    drives: list[Drive]
+
+
+@dataclass
+class World:
+    """The state of one emulator. `content_url` is the origin of pre-authenticated URLs, another one than Graph's."""
+
+    folder: Path
+    clock: Clock
+    calls: Recorder
+    faults: FaultScript
+    quirks: Quirks
+    user: str
+    client_id: str
+    client_secret: str
+    drives: dict[str, Drive]
+    site: Site
+    content_url: str = ""
+    login_url: str = ""
+    tokens: dict[str, Token] = field(default_factory=dict)
+    refresh_tokens: dict[str, str] = field(default_factory=dict)
+    sessions: dict[str, Session] = field(default_factory=dict)
+    copies: dict[str, Copying] = field(default_factory=dict)
+    units: list[tuple[float, int]] = field(default_factory=list)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    claims_challenge: str = ""
+    key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
+
+    def drive(self, drive_id: str) -> Drive:
+        """The drive of an id; ids of personal drives compare without case (§12.3)."""
+        for drive in self.drives.values():
+            if drive.id == drive_id or (not drive.business and drive.id.lower() == drive_id.lower()):
+                return drive
+        raise not_found("The drive could not be found.")
+
+    def download_url(self, drive: Drive, item: Item) -> str:
+        """A pre-authenticated URL, good for some minutes."""
+        expires = int((self.clock.now() + timedelta(seconds=DOWNLOAD_SECONDS)).timestamp())
+        return (
+            f"{self.content_url}/download/{drive.id}/{item.id}?e={expires}&tempauth={self.sign(drive, item, expires)}"
+        )
+
+    def sign(self, drive: Drive, item: Item, expires: int) -> str:
+        message = f"{drive.id}|{item.id}|{expires}".encode()
+        return hmac.new(self.key, message, hashlib.sha256).hexdigest()
+
+    def settle_copies(self) -> None:
+        """Finish the copies that are due."""
+        from davbridge.emulator.problems import Problem  # noqa: PLC0415 - keeps the state free of the wire's words
+
+        with self.lock:
+            for copying in self.copies.values():
+                if copying.status != "inProgress" or self.clock.monotonic() < copying.due:
+                    continue
+                if self.quirks.copy_fails:
+                    copying.status, copying.error = "failed", self.quirks.copy_fails
+                    continue
+                try:
+                    parent = copying.target.get(copying.parent_id)
+                    conflict = copying.conflict if copying.conflict in ("replace", "rename") else "fail"
+                    made = copying.target.copy(copying.item, parent, copying.name, conflict)  # type: ignore[arg-type]
+                    copying.status, copying.resource_id = "completed", made.id
+                except Problem as problem:
+                    copying.status, copying.error = "failed", problem.code
+
+    def after_upload(self, drive: Drive, item: Item) -> None:
+        """What SharePoint does with an Office file once it has answered (§12.1)."""
+        if self.quirks.office_rewrite and drive.profile == "documentLibrary" and item.name.lower().endswith(OFFICE):
+            assert item.blob is not None
+            drive.replace(item, Blob.of(item.blob.bytes() + b"<docProps>promoted</docProps>"), fs_modified=None)
+
+    def expire(self) -> None:
+        """Forget the upload sessions whose time is over."""
+        now = self.clock.now()
+        with self.lock:
+            for token, session in list(self.sessions.items()):
+                if session.expires < now:
+                    self.end_session(token)
+
+    def end_session(self, token: str) -> None:
+        with self.lock:
+            session = self.sessions.pop(token, None)
+            if session is None:
+                return
+            if session.draft is not None and not session.complete:
+                session.draft.discard()
+            from davbridge.emulator.names import fold  # noqa: PLC0415 - only here
+
+            session.drive.open_sessions.pop((session.parent_id, fold(session.name)), None)
+            item = session.drive.items.get(session.item_id)
+            if item is not None and item.placeholder:
+                session.drive.delete(item)
