@@ -146,6 +146,10 @@ def _from_item(drive: Drive, start: Item, rest: str) -> Target:
         return Target(drive, start, [], rest.lstrip("/"))
     if not rest.startswith(":/"):
         raise bad_request("The colon path is malformed", inner="invalidPath")
+    if rest == ":/":
+        # rclone 1.75 reads the item itself this way when it moves a folder, so the service must allow it; with an
+        # action behind it (`:/:/children`) it is refused (rclone #3664)
+        return Target(drive, start)
     path, colon, action = rest[2:].partition(":")
     # an empty path, and one with a slash before the closing colon, are refused (§1.3)
     if not path or (colon and path.endswith("/")) or (colon and action and not action.startswith("/")):
