@@ -1,1 +1,8 @@
-"""TODO-OWNER."""
+"""Sending one request to Microsoft: deadline, retries, the shared throttle gate, host rules. The home of `requests`."""
+
+from davbridge.transport.hosts import HostRules
+from davbridge.transport.message import Outgoing, Reply
+from davbridge.transport.retry import RetryPolicy
+from davbridge.transport.transport import Transport
+
+__all__ = ["HostRules", "Outgoing", "Reply", "RetryPolicy", "Transport"]

@@ -1,0 +1,70 @@
+"""A Graph endpoint and the account that talks to it: what every operation is given."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from davbridge.clock import Clock
+from davbridge.errors import BadUpstream
+from davbridge.graph.failures import raise_for
+from davbridge.redact import Secret
+from davbridge.tokens import TokenSource
+from davbridge.transport import Outgoing, Reply, Transport
+from davbridge.transport.hosts import host_key
+
+
+class Graph:
+    """`base` is the versioned root, `https://graph.microsoft.com/v1.0`. Shared by all threads."""
+
+    def __init__(self, transport: Transport, tokens: TokenSource, base: str, clock: Clock) -> None:
+        self.transport = transport
+        self._tokens = tokens
+        self.base = base.rstrip("/")
+        self.clock = clock
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: object = None,
+        data: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        safe: bool = False,
+    ) -> Reply:
+        """One Graph call; `path` is relative to the base, or a nextLink. A `body` is sent as JSON.
+
+        Raises:
+            BridgeError: each error answer as `failures` says; what `Transport.send` raises.
+        """
+        fields = dict(headers or {})
+        if body is not None:
+            data = json.dumps(body).encode()
+            fields["Content-Type"] = "application/json"
+        url = path if path.startswith("https://") else self.base + path
+        if host_key(url) != host_key(self.base):
+            raise BadUpstream("Graph named a next page on another host")
+        reply = self.transport.send(
+            Outgoing(method, url, fields, data, auth=self._tokens, safe=safe or method in ("GET", "HEAD"))
+        )
+        raise_for(reply)
+        return reply
+
+    def get_json(self, path: str) -> dict[str, Any]:
+        """GET a JSON object."""
+        return self.call("GET", path).json()
+
+    def direct(
+        self,
+        method: str,
+        url: Secret,
+        *,
+        headers: Mapping[str, str] | None = None,
+        data: bytes | None = None,
+        stream: bool = False,
+        safe: bool = False,
+    ) -> Reply:
+        """A request to a pre-authenticated URL: without a token, and with the status left to the caller."""
+        return self.transport.send(Outgoing(method, url, dict(headers or {}), data, stream=stream, safe=safe))

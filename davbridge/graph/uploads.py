@@ -1,0 +1,230 @@
+"""Uploads: one request for small contents, a session for the others (facts: Graph §3).
+
+A fragment is read whole from the client before any of it is sent: a client that breaks off leaves nothing half-sent,
+and what was sent can be sent again. At most two fragments are in memory: the one that is read, and its copy on the wire.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+
+from davbridge import deadline
+from davbridge.body import Body
+from davbridge.errors import (
+    BadUpstream,
+    BridgeError,
+    Busy,
+    NotFound,
+    UnknownOutcome,
+)
+from davbridge.graph.client import Graph
+from davbridge.graph.decode import drive_item, iso
+from davbridge.graph.failures import raise_for
+from davbridge.graph.items import _match, get_item
+from davbridge.graph.model import DriveItem, ItemRef
+from davbridge.redact import Secret
+from davbridge.transport import Reply
+
+UNIT = 327_680
+"""Fragments are multiples of this, except the last (§3.3)."""
+FRAGMENT = 32 * UNIT
+"""10 MiB."""
+SIMPLE_LIMIT = 4 * 2**20
+"""Contents up to this size go in one request."""
+_RESUMES = 5
+_PAUSE = 1.0
+
+
+def put_content(
+    graph: Graph,
+    ref: ItemRef,
+    data: bytes,
+    *,
+    content_type: str = "",
+    fail_if_exists: bool = False,
+    if_match: str | None = None,
+) -> tuple[DriveItem, bool]:
+    """Store a content in one request; returns the item and whether it is new.
+
+    Graph makes missing folders on the way without being asked: the caller must know that the parent exists.
+
+    Raises:
+        AlreadyExists: `fail_if_exists`, or a folder has the name. PreconditionFailed, QuotaExceeded, TooLarge.
+        UnknownOutcome: the answer was lost.
+    """
+    url = ref.url("content") + f"?@microsoft.graph.conflictBehavior={'fail' if fail_if_exists else 'replace'}"
+    headers = {"Content-Type": content_type or "application/octet-stream", **_match(if_match)}
+    reply = graph.call("PUT", url, data=data, headers=headers)
+    return drive_item(reply.json(), drive_id=ref.drive_id), reply.status == 201
+
+
+def upload(
+    graph: Graph,
+    ref: ItemRef,
+    body: Body,
+    *,
+    fail_if_exists: bool = False,
+    created: datetime | None = None,
+    modified: datetime | None = None,
+) -> tuple[DriveItem, bool]:
+    """Store a content of at least one byte through a session: all of it or nothing.
+
+    The session is cancelled when anything fails. No If-Match goes with it: opening the session bumps the eTag on
+    SharePoint, and the commit then fails (§3.2, ISS 1716); the caller compares just before.
+
+    Raises:
+        BodyTruncated: the client sent less; nothing was stored. AlreadyExists, QuotaExceeded, Locked, TooLarge.
+        UnknownOutcome: the last answer was lost and reading back could not tell.
+    """
+    session = _Session(graph, ref, _open(graph, ref, body.length, fail_if_exists, created, modified), body.length)
+    try:
+        while True:
+            # extended only by progress: a client that stalls runs into the edge's own timeout
+            data = body.read(FRAGMENT)
+            stored = session.send(data, last=body.remaining == 0)
+            deadline.current(graph.clock).extend()
+            if stored is not None:
+                return stored
+    except BaseException:
+        session.cancel()
+        raise
+
+
+def _open(
+    graph: Graph, ref: ItemRef, size: int, fail: bool, created: datetime | None, modified: datetime | None
+) -> Secret:
+    times = {"createdDateTime": created, "lastModifiedDateTime": modified}
+    item: dict[str, Any] = {"@microsoft.graph.conflictBehavior": "fail" if fail else "replace", "fileSize": size}
+    if info := {key: iso(value) for key, value in times.items() if value is not None}:
+        item["fileSystemInfo"] = info
+    body = {"item": item}
+    url = ref.url("createUploadSession")
+    try:
+        # opening a session twice does no harm by itself: an unused one expires
+        json = graph.call("POST", url, body=body).json()
+    except NotFound:
+        # SharePoint says 404 now and then when an Office file is replaced (§12.1, ISS 1068)
+        graph.clock.sleep(_PAUSE)
+        json = graph.call("POST", url, body=body).json()
+    try:
+        return Secret(str(json["uploadUrl"]))
+    except KeyError:
+        raise BadUpstream("Graph opened an upload session without an address") from None
+
+
+class _Session:
+    """An open session and how far it has got."""
+
+    def __init__(self, graph: Graph, ref: ItemRef, url: Secret, total: int) -> None:
+        self._graph = graph
+        self._ref = ref
+        self._url = url
+        self._total = total
+        self._position = 0
+        self._open = True
+
+    def send(self, data: bytes, *, last: bool) -> tuple[DriveItem, bool] | None:
+        """Send one fragment, again where that helps; the item when it was the last.
+
+        A break in mid-fragment makes the service discard all its bytes (§3.3), unless only the answer was lost: the
+        session's own status tells.
+        """
+        for attempt in range(_RESUMES):
+            try:
+                reply = self._put(data)
+            except (UnknownOutcome, BadUpstream) as error:
+                stored, received = self._look(last=last, error=error, attempt=attempt)
+                if stored is not None:
+                    return stored
+                if received == self._position + len(data) and not last:
+                    self._position = received
+                    return None
+                if received != self._position:
+                    raise BadUpstream("the upload session has lost bytes") from error
+                self._graph.clock.sleep(_PAUSE * 2**attempt)
+                continue
+            if reply.status in (200, 201) and last:
+                self._open = False
+                return drive_item(reply.json(), drive_id=self._ref.drive_id), reply.status == 201
+            if reply.status == 202 and not last:
+                self._position += len(data)
+                return None
+            if reply.status == 404 and self._position == 0 and attempt == 0:
+                self._graph.clock.sleep(_PAUSE * 5)  # a session is not known everywhere at once (§12.2)
+                continue
+            if reply.status == 416:
+                received = self._status()
+                if received == self._position + len(data) and not last:
+                    self._position = received
+                    return None
+            self._refuse(reply)
+        raise Busy("Microsoft does not take the upload at the moment", 30.0)
+
+    def _put(self, data: bytes) -> Reply:
+        end = self._position + len(data) - 1
+        headers = {
+            "Content-Range": f"bytes {self._position}-{end}/{self._total}",
+            "Content-Type": "application/octet-stream",
+        }
+        # not `safe`: a repeat after a lost answer would meet 416; we look first
+        return self._graph.direct("PUT", self._url, headers=headers, data=data)
+
+    def _look(self, *, last: bool, error: BridgeError, attempt: int) -> tuple[tuple[DriveItem, bool] | None, int]:
+        """After a lost answer: what the session says it has; for a finished session, the item itself (law 3)."""
+        try:
+            return None, self._status()
+        except NotFound:
+            if not last:
+                raise BadUpstream("the upload session has gone") from error
+        except (BadUpstream, Busy):
+            if attempt + 1 >= _RESUMES:
+                raise
+            return None, self._position
+        self._open = False
+        item = self._reconciled()
+        if item is None:
+            raise UnknownOutcome("the upload's last answer was lost, and the file does not show it") from error
+        return (item, False), self._total
+
+    def _reconciled(self) -> DriveItem | None:
+        # the session is gone, so it was committed; an Office file may already be larger than what was sent (§12.1)
+        try:
+            item = get_item(self._graph, self._ref)
+        except NotFound:
+            return None
+        fresh = (self._graph.clock.now() - item.modified).total_seconds() < 300 or item.size == self._total
+        return item if item.size >= self._total and fresh else None
+
+    def _status(self) -> int:
+        """Bytes that the session has.
+
+        Raises:
+            NotFound: it is over.
+        """
+        reply = self._graph.direct("GET", self._url, safe=True)
+        if reply.status in (401, 403, 404, 410):
+            raise NotFound("the upload session is over")
+        raise_for(reply)
+        ranges = reply.json().get("nextExpectedRanges") or []
+        found = re.match(r"(\d+)", str(ranges[0])) if ranges else None
+        return int(found[1]) if found else self._total
+
+    def _refuse(self, reply: Reply) -> None:
+        """The error of a fragment that was refused."""
+        if reply.status in (401, 403, 404, 410):
+            raise BadUpstream("the upload session has expired")
+        raise_for(reply)
+        raise BadUpstream(f"a fragment was answered with {reply.status}")
+
+    def cancel(self) -> None:
+        """Free the name: business drives allow one open session a file (§3.2). Best effort, and never slow."""
+        if not self._open:
+            return
+        self._open = False
+        try:
+            with deadline.within(self._graph.clock, 5.0):
+                self._graph.direct("DELETE", self._url, safe=True)
+        except BridgeError:
+            return  # it expires by itself

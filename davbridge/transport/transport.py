@@ -1,0 +1,143 @@
+"""Send one request, patiently but not for ever.
+
+It waits at the host's gate, sends, and lets the retry policy decide; it never waits longer than the deadline in force
+allows, and says `Busy` with the server's own delay instead. It must never follow a redirect, send a token to a host
+other than Graph's, or put a URL's query into a message.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import uuid
+
+from davbridge import __version__, deadline
+from davbridge.clock import Clock
+from davbridge.errors import BadUpstream, Busy, UnknownOutcome
+from davbridge.redact import origin
+from davbridge.transport.gate import Gates
+from davbridge.transport.hosts import HostRules, host_key
+from davbridge.transport.message import Outgoing, Reply
+from davbridge.transport.retry import THROTTLED, Again, RetryPolicy, retry_after
+from davbridge.transport.wire import Broken, Wire
+
+log = logging.getLogger(__name__)
+
+# Microsoft gives unnamed traffic a lower priority (facts: Graph §8.4)
+USER_AGENT = f"NONISV|davbridge|davbridge/{__version__}"
+_TRY_SECONDS = 60.0
+
+
+class Transport:
+    """Sends requests for all threads. `verify` as in `wire.Wire`."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        hosts: HostRules,
+        verify: str | bool = True,
+        max_connections: int = 32,
+        policy: RetryPolicy | None = None,
+        wire: Wire | None = None,
+    ) -> None:
+        self._clock = clock
+        self._hosts = hosts
+        self._policy = policy or RetryPolicy()
+        self._gates = Gates(clock)
+        self._wire = wire or Wire(verify, max_connections)
+
+    def close(self) -> None:
+        self._wire.close()
+
+    def send(self, request: Outgoing) -> Reply:
+        """Send `request` and return the answer, whatever its status, once no retry makes sense.
+
+        Raises:
+            Busy: throttled, or failing, for longer than the deadline allows.
+            BadUpstream: no connection, a certificate that is not trusted, an address that is not followed.
+            UnknownOutcome: a write that is not `safe` was sent and its answer lost, or was a 5xx.
+            NeedsSignIn, ConfigError: from the token source.
+        """
+        self._hosts.check(request.address)
+        if request.auth is not None and not self._hosts.may_send_token(request.address):
+            raise BadUpstream("a token would have gone to a host that is not Graph's")
+        gate = self._gates.of(host_key(request.address))
+        number = 1
+        refresh, refreshed, claims = False, False, None
+        while True:
+            self._pause(gate.remaining(), "Microsoft throttles us")
+            try:
+                reply = self._try(request, refresh=refresh, claims=claims)
+                refresh, claims = False, None
+            except Broken as broken:
+                again = self._policy.after_break(number, safe=request.safe, sent=broken.sent)
+                if again is None:
+                    raise self._lost(request, broken) from broken
+                self._note(request, str(broken), again)
+                self._pause(again.pause, "Microsoft cannot be reached")
+                number += 1
+                continue
+            if reply.status == 401 and request.auth is not None and not refreshed:
+                refresh, refreshed, claims = True, True, _claims(reply)
+                continue
+            decision = self._policy.after_status(
+                number, reply.status, reply.headers, safe=request.safe, now=self._clock.now()
+            )
+            if decision is None:
+                return self._checked(request, reply)
+            self._note(request, str(reply.status), decision)
+            if decision.shared:
+                gate.close_for(decision.pause)
+            self._pause(decision.pause, "Microsoft throttles us" if decision.shared else "Microsoft is in trouble")
+            number += 1
+
+    def _try(self, request: Outgoing, *, refresh: bool, claims: str | None) -> Reply:
+        headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity" if request.stream else "gzip"}
+        headers |= {"Connection": "keep-alive", **request.headers}
+        if request.auth is not None:
+            headers["client-request-id"] = str(uuid.uuid4())
+            headers["Authorization"] = f"Bearer {request.auth.token(refresh=refresh, claims=claims).reveal()}"
+        left = deadline.current(self._clock).remaining()
+        if left <= 0:
+            raise Busy("the request took too long", 5.0)
+        return self._wire.send(request, headers, min(left, _TRY_SECONDS))
+
+    def _pause(self, seconds: float, why: str) -> None:
+        if seconds <= 0:
+            return
+        if seconds > deadline.current(self._clock).remaining():
+            raise Busy(f"{why}; try again in {seconds:.0f} seconds", seconds)
+        self._clock.sleep(seconds)
+
+    def _checked(self, request: Outgoing, reply: Reply) -> Reply:
+        if reply.status in THROTTLED:
+            raise Busy("Microsoft is busy", retry_after(reply.headers, self._clock.now()) or 30.0)
+        if reply.status >= 500 and reply.status not in (501, 507):
+            log.warning("%s %s failed with %d", request.method, origin(request.address), reply.status)
+            if request.safe:
+                raise BadUpstream(f"Microsoft's server failed ({reply.status})")
+            raise UnknownOutcome(f"Microsoft's server failed ({reply.status}) and did not tell what it had done")
+        return reply
+
+    def _lost(self, request: Outgoing, broken: Broken) -> Exception:
+        log.warning("%s %s: %s", request.method, origin(request.address), broken)
+        if request.safe or not broken.sent:
+            return BadUpstream("Microsoft's server cannot be reached")
+        return UnknownOutcome("the connection broke before Microsoft answered")
+
+    def _note(self, request: Outgoing, what: str, again: Again) -> None:
+        log.info("%s %s: %s; again in %.1f s", request.method, origin(request.address), what, again.pause)
+
+
+def _claims(reply: Reply) -> str | None:
+    """The JSON of a claims challenge (facts: Graph §10.8), or None."""
+    challenge = reply.headers.get("www-authenticate", "")
+    _, found, rest = challenge.partition('claims="')
+    if not found:
+        return None
+    raw = rest.partition('"')[0]
+    try:
+        return base64.urlsafe_b64decode(raw + "=" * (-len(raw) % 4)).decode()
+    except ValueError:
+        return None
