@@ -145,13 +145,14 @@ class FaultScript:
     def take(self, operation: str) -> Action | None:
         """The fault for this call, if any."""
         with self._lock:
-            for planned in self._planned:
-                if planned.operation in (operation, "*"):
-                    if planned.skip > 0:
-                        planned.skip -= 1
-                        continue
-                    planned.times -= 1
-                    if planned.times <= 0:
-                        self._planned.remove(planned)
-                    return planned.action
-        return None
+            due = None
+            for planned in [one for one in self._planned if one.operation in (operation, "*")]:
+                planned.skip -= 1
+                if planned.skip < 0 and due is None:
+                    due = planned
+            if due is None:
+                return None
+            due.times -= 1
+            if due.times <= 0:
+                self._planned.remove(due)
+            return due.action

@@ -1,7 +1,8 @@
 """Uploads: one request for small contents, a session for the others (facts: Graph §3).
 
 A fragment is read whole from the client before any of it is sent: a client that breaks off leaves nothing half-sent,
-and what was sent can be sent again. At most two fragments are in memory: the one that is read, and its copy on the wire.
+and what was sent can be sent again. At most two fragments are in memory: the one that is read, and its parts while they
+are joined.
 """
 
 from __future__ import annotations

@@ -36,8 +36,7 @@ Key = tuple[str, str]
 
 def key_of(drive_id: str, item_id: str) -> Key:
     """Drive ids differ in case, and lose a leading zero, on personal accounts (facts/graph.md §12.3)."""
-    drive = drive_id.lower()
-    return (drive if drive.startswith("b!") else drive.zfill(16), item_id)
+    return (drive_id if drive_id.startswith("b!") else drive_id.lower().zfill(16), item_id)
 
 
 def own_key(item: DriveItem) -> Key:
