@@ -225,6 +225,14 @@ class MetadataCache:
                 self._drop_aliases(key, item.kind)
             self._store(key, _Entry(_bare(item), now + self._ttl, now, now + self._fence), old)
 
+    def expect(self, item: DriveItem) -> None:
+        """We made `item` without being told all about it: its id is known and fenced, the rest must be read."""
+        with self._lock:
+            key, now = own_key(item), self.now()
+            self._absent.clear()
+            self._store(key, _Entry(_bare(item), now, 0.0, now + self._fence), self._entries.get(key))
+            self._complete.pop(key_of(item.drive_id, item.parent_id), None)
+
     def removed(self, item: DriveItem) -> None:
         """We deleted `item`, or replaced it by another."""
         with self._lock:
@@ -240,6 +248,14 @@ class MetadataCache:
             self._forget(own_key(item))
             self._aliases.clear()
 
+    def forget_key(self, key: Key) -> None:
+        """As `forget`, for an item of which only the key is at hand."""
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry:
+                self.forget(entry.item)
+            self._aliases.clear()
+
     def forget_children(self, folder: Key) -> None:
         """Something changed in the folder that we cannot describe: list it anew when asked."""
         with self._lock:
@@ -252,6 +268,16 @@ class MetadataCache:
         with self._lock:
             self._absent.pop(path.folded, None)
             self._aliases.pop(path.folded, None)
+
+    def removed_path(self, path: DavPath) -> None:
+        """We deleted what was at `path`, without knowing it."""
+        with self._lock:
+            place = self.locate(path)
+            if place.depth == len(path.names) - 1 and (key := self._names.get(place.key, {}).get(fold(path.name))):
+                self._forget(key)
+            self._complete.pop(place.key, None)
+            self._aliases.clear()
+            self._absent[path.folded] = True
 
     def clear(self) -> None:
         """Know nothing any more."""

@@ -1,0 +1,96 @@
+"""COPY on the server: one call and its monitor, for a file as for a tree (facts/graph.md §4.4)."""
+
+from __future__ import annotations
+
+from dataclasses import replace as changed
+
+from davbridge.clock import Clock
+from davbridge.drivers.items import to_item
+from davbridge.drivers.moving import check_pair, parent_of, set_aside
+from davbridge.drivers.protocol import Written
+from davbridge.drivers.storing import stored_name
+from davbridge.drivers.tree import Tree, content_ref, folder_key, own_ref
+from davbridge.errors import AlreadyExists, NotFound, Unsupported
+from davbridge.graph.copies import copy_item
+from davbridge.graph.items import create_folder, update_item
+from davbridge.graph.model import DriveItem, ItemRef
+from davbridge.mirror.cache import own_key
+from davbridge.paths import DavPath
+
+
+def copy(
+    tree: Tree, clock: Clock, source: DavPath, target: DavPath, *, replace: bool, deep: bool, replaces_files: bool
+) -> Written:
+    """`replaces_files`: the drive honours conflictBehavior=replace on copies; personal ones do not (§4.4).
+
+    Raises: as `Driver.copy`.
+    """
+    check_pair(source, target, replace=replace)
+    item = tree.find(source)
+    old = tree.look(target)
+    if old is not None and own_key(old) == own_key(item):
+        raise Unsupported(f"{source} cannot be copied onto itself")
+    if old is not None and not replace:
+        raise AlreadyExists(f"{target} exists")
+    parent = parent_of(tree, item, old, source, target)
+    if old is None:
+        return Written(to_item(_make(tree, clock, item, parent, target, deep=deep)), True)
+    if replaces_files and item.kind == old.kind == "file" and not old.remote:
+        made = _make(tree, clock, item, parent, target, deep=deep, replaced=old)
+        return Written(to_item(made), False)
+    with set_aside(tree, old):
+        made = _make(tree, clock, item, parent, target, deep=deep)
+    return Written(to_item(made), False)
+
+
+def _make(
+    tree: Tree,
+    clock: Clock,
+    item: DriveItem,
+    parent: ItemRef,
+    target: DavPath,
+    *,
+    deep: bool,
+    replaced: DriveItem | None = None,
+) -> DriveItem:
+    name = stored_name(target.name)
+    if item.kind == "folder" and not deep:
+        made = create_folder(tree.graph, parent, name)
+        made = update_item(tree.graph, own_ref(made), created=item.created, modified=item.modified)
+        tree.cache.wrote(made)
+        return made
+    made_id = copy_item(tree.graph, content_ref(item), parent=parent, name=name, replace=replaced is not None)
+    if replaced is not None and made_id != replaced.id:
+        tree.cache.removed(replaced)
+    return _remember(tree, clock, item, parent, target, made_id)
+
+
+def _remember(tree: Tree, clock: Clock, item: DriveItem, parent: ItemRef, target: DavPath, made_id: str) -> DriveItem:
+    """The new item as far as it is known without another call: its id, and what it was copied from.
+
+    Its eTag is not known, so nobody may be shown this from the cache: the next question reads it by id, which works at
+    once where a look-up by path may lag (§12.2).
+    """
+    now = clock.now().replace(microsecond=0)
+    made = changed(
+        item,
+        id=made_id,
+        drive_id=parent.drive_id,
+        parent_id=parent.item_id,
+        name=stored_name(target.name),
+        etag="",
+        ctag="",
+        created=now,
+        modified=now,
+        remote=None,
+        download_url=None,
+    )
+    tree.cache.forget_children(folder_key(parent))
+    tree.cache.forget_path(target)
+    if made_id:
+        tree.cache.expect(made)
+        return made
+    try:
+        return tree.find(target, fresh=True)
+    except NotFound:
+        return made

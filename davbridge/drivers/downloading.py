@@ -1,0 +1,137 @@
+"""Downloads of one version: from the pre-authenticated URL, with metadata that fits the bytes.
+
+Why here: the URL is kept for some minutes, so that the next range of a file costs no Graph call; but it serves whatever
+is current, so the answer's own ETag and length are held against what we believe, and the item is read again when they
+differ (Office rewrites, facts/graph.md §12.1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from davbridge.drivers.items import etag_of, to_item
+from davbridge.drivers.protocol import Item, Span
+from davbridge.drivers.tree import Tree
+from davbridge.errors import BadUpstream, DownloadBroken, NotFound, PreconditionFailed, RangeNotSatisfiable, Unsupported
+from davbridge.graph.downloads import ContentStream, UrlExpired, open_download
+from davbridge.graph.model import DriveItem
+from davbridge.mirror.cache import content_key
+from davbridge.paths import DavPath
+from davbridge.redact import Secret
+
+_ATTEMPTS = 3
+
+
+class GraphDownload:
+    """`protocol.Download` over a stream of the `graph` layer, which resumes and counts."""
+
+    def __init__(self, item: Item, stream: ContentStream) -> None:
+        self.item = item
+        self.start = stream.start
+        self.length = stream.length
+        self.total = stream.total
+        self._stream = stream
+
+    def read(self, size: int = 1 << 16) -> bytes:
+        """As the protocol says."""
+        return self._stream.read(size)
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def __enter__(self) -> GraphDownload:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def open_file(tree: Tree, path: DavPath, span: Span | None, if_match: str | None) -> GraphDownload:
+    """Raises: as `Driver.open`."""
+    item = _file(tree, path)
+    check_match(item, if_match, path)
+    content, url = _url(tree, path, item)
+    for attempt in range(_ATTEMPTS):
+        if span and span.start >= content.size:
+            raise RangeNotSatisfiable(f"{path} has only {content.size} bytes", content.size)
+        stream = _open(tree, item, content, url, span)
+        if stream is not None and (attempt or _fits(stream, content)):
+            return _download(tree, item, content, stream)
+        if stream is not None:
+            stream.close()
+        content, url = _fresh_url(tree, path, item)
+        if not item.remote:
+            item = content
+            check_match(item, if_match, path)
+    raise BadUpstream("Microsoft's storage refuses its own download addresses")
+
+
+def file_url(tree: Tree, path: DavPath) -> Secret:
+    """A URL to redirect a client to. Raises: NotFound, Unsupported."""
+    return _url(tree, path, _file(tree, path))[1]
+
+
+def check_match(item: DriveItem, if_match: str | None, path: DavPath) -> None:
+    """Compare with the entity tag that a client named.
+
+    Raises: PreconditionFailed.
+    """
+    if if_match is not None and if_match not in ("*", etag_of(item)):
+        raise PreconditionFailed(f"{path} has changed")
+
+
+def _file(tree: Tree, path: DavPath) -> DriveItem:
+    item = tree.find(path)
+    if item.kind != "file":
+        raise Unsupported(f"{path} is a folder and has no content")
+    return item
+
+
+def _url(tree: Tree, path: DavPath, item: DriveItem) -> tuple[DriveItem, Secret]:
+    known = tree.urls.get(content_key(item))
+    return known or _fresh_url(tree, path, item)
+
+
+def _fresh_url(tree: Tree, path: DavPath, item: DriveItem) -> tuple[DriveItem, Secret]:
+    tree.urls.drop(content_key(item))
+    try:
+        content = tree.refresh(item)
+    except NotFound:
+        tree.cache.forget(item)
+        content = tree.refresh(tree.find(path, fresh=True))
+    if content.download_url is None:
+        raise Unsupported(f"{path} has no content that could be downloaded")
+    return content, content.download_url
+
+
+def _open(tree: Tree, item: DriveItem, content: DriveItem, url: Secret, span: Span | None) -> ContentStream | None:
+    def reopen() -> Secret:
+        fresh = tree.refresh(item)
+        if etag_of(fresh) != etag_of(content) or fresh.download_url is None:
+            raise DownloadBroken("the file changed while it was downloaded")
+        return fresh.download_url
+
+    start, end = (span.start, span.end) if span else (0, None)
+    try:
+        return open_download(tree.graph, url, start=start, end=end, reopen=reopen)
+    except UrlExpired:
+        return None
+
+
+def _fits(stream: ContentStream, content: DriveItem) -> bool:
+    """False when the answer is known to be another version than `content` describes."""
+    if stream.total != content.size:
+        return False
+    guid, _, version = stream.etag.strip('"').partition(",")
+    known_guid, _, known_version = content.etag.strip('"').partition(",")
+    return guid != known_guid or version == known_version
+
+
+def _download(tree: Tree, item: DriveItem, content: DriveItem, stream: ContentStream) -> GraphDownload:
+    shown = item
+    if stream.total != item.size:
+        # the size that listings tell is wrong for some files for good (§2.7); show the one that was streamed
+        shown = replace(item, size=stream.total)
+        tree.cache.learn(shown, tree.cache.now(), certain=True)
+        tree.urls.keep(content_key(item), replace(content, size=stream.total))
+    return GraphDownload(to_item(shown), stream)

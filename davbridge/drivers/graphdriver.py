@@ -1,0 +1,243 @@
+"""The driver over Graph: what OneDrive and SharePoint have in common, which is nearly everything.
+
+Why here: the one place where the operations of `protocol.Driver` meet the tree, the cache and Graph. Each operation
+that takes more than some lines has a module of its own beside this one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from cachetools import LRUCache
+
+from davbridge.body import Body
+from davbridge.clock import Clock
+from davbridge.drivers.copying import copy
+from davbridge.drivers.downloading import check_match, file_url, open_file
+from davbridge.drivers.items import is_shown, to_item
+from davbridge.drivers.moving import move
+from davbridge.drivers.protocol import Download, Item, Quota, Span, Times, Written
+from davbridge.drivers.storing import NO_TIMES, store, stored_name
+from davbridge.drivers.tree import Tree, own_ref
+from davbridge.drivers.uploads import MemoryUploads, Uploads
+from davbridge.errors import AlreadyExists, NotFound, ParentNotFound, UnknownOutcome, Unsupported
+from davbridge.graph.client import Graph
+from davbridge.graph.drives import get_drive
+from davbridge.graph.items import create_folder, delete_item, get_item, update_item
+from davbridge.graph.model import Drive, DriveItem, ItemRef
+from davbridge.mirror.cache import TTL_SECONDS, MetadataCache, content_key, key_of
+from davbridge.mirror.urls import DownloadUrls
+from davbridge.paths import DavPath
+from davbridge.redact import Secret
+
+QUOTA_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """A drive, and the folder of it that is the policy's root, by its real id. `root_name` is for people."""
+
+    drive: Drive
+    root: ItemRef
+    root_name: str
+
+
+class GraphDriver:
+    """`protocol.Driver` for one drive. `find` looks the drive up at first use, so that a start needs no network."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        find: Callable[[], Place],
+        clock: Clock,
+        *,
+        cache_ttl: float = TTL_SECONDS,
+        uploads: Uploads | None = None,
+    ) -> None:
+        self._graph = graph
+        self._find = find
+        self._clock = clock
+        self._cache_ttl = cache_ttl
+        self._uploads = uploads or MemoryUploads(clock)
+        self._lock = threading.Lock()
+        self._opened: tuple[Place, Tree] | None = None
+        self._prepared: LRUCache[tuple[str, str], tuple[object, list[Item]]] = LRUCache(200)
+        self._quota: tuple[float, Quota | None] | None = None
+
+    def probe(self) -> str:
+        """Find the drive and its root; one sentence about them.
+
+        Raises: ConfigError, NotFound, Forbidden, NeedsSignIn, Busy, BadUpstream.
+        """
+        place = self._open()[0]
+        owner = f" of {place.drive.owner}" if place.drive.owner else ""
+        return f"{place.drive.kind} drive {place.drive.name!r}{owner}, root {place.root_name}"
+
+    def forget(self) -> None:
+        """Drop all that is known of the items, as after `cache_ttl` seconds."""
+        if self._opened:
+            self._opened[1].cache.clear()
+            self._opened[1].urls.clear()
+        self._quota = None
+
+    def stat(self, path: DavPath) -> Item:
+        return self._shown(path, self._tree.find(path))
+
+    def children(self, path: DavPath) -> tuple[Item, Iterable[Item]]:
+        folder, items = self._tree.children(path)
+        shown = self._shown(path, folder)
+        if not isinstance(items, tuple):
+            return shown, self._converted(items)
+        key = content_key(folder)
+        with self._lock:
+            known = self._prepared.get(key)
+            if known is None or known[0] is not items:
+                known = self._prepared[key] = (items, [to_item(item) for item in items if is_shown(item)])
+        return shown, known[1]
+
+    def open(self, path: DavPath, span: Span | None = None, *, if_match: str | None = None) -> Download:
+        return open_file(self._tree, path, span, if_match)
+
+    def redirect_url(self, path: DavPath) -> Secret:
+        return file_url(self._tree, path)
+
+    def put(
+        self,
+        path: DavPath,
+        body: Body,
+        *,
+        if_match: str | None = None,
+        if_absent: bool = False,
+        times: Times | None = None,
+    ) -> Written:
+        return store(self._tree, self._uploads, path, body, if_match=if_match, if_absent=if_absent, times=times)
+
+    def make_folder(self, path: DavPath) -> Item:
+        """One call: Graph says itself that a parent is missing. A parent that turns out to be a file costs a second."""
+        path.check()
+        tree = self._tree
+        if path.is_root:
+            raise AlreadyExists("the root exists")
+        if tree.known(path.parent) or tree.cache.is_absent(path.parent):
+            parent = tree.folder(path.parent)
+        else:
+            parent = tree.ref(path.parent)
+        began = self._clock.now()
+        try:
+            made = create_folder(tree.graph, parent, stored_name(path.name))
+        except NotFound:
+            tree.cache.forget_path(path.parent)
+            raise ParentNotFound(f"the folder {path.parent} does not exist") from None
+        except AlreadyExists:
+            tree.cache.forget_path(path)
+            raise
+        except UnknownOutcome:
+            found = get_item(tree.graph, parent.child(path.name))
+            if found.kind != "folder" or (began - found.created).total_seconds() > 120:
+                raise
+            made = found
+        except Exception:
+            tree.folder(path.parent)
+            raise
+        tree.cache.wrote(made)
+        if not path.parent.is_root:
+            tree.cache.learn_alias(path, made)
+        return to_item(made)
+
+    def move(self, source: DavPath, target: DavPath, *, replace: bool) -> Written:
+        return move(self._tree, self._uploads, source, target, replace=replace)
+
+    def copy(self, source: DavPath, target: DavPath, *, replace: bool, deep: bool = True) -> Written:
+        place, tree = self._open()
+        replaces_files = place.drive.kind != "personal"
+        return copy(tree, self._clock, source, target, replace=replace, deep=deep, replaces_files=replaces_files)
+
+    def delete(self, path: DavPath, *, if_match: str | None = None) -> None:
+        """One call. `if_match` costs a look-up before it: Graph's own If-Match on DELETE does not work (§4.3)."""
+        if path.is_root:
+            raise Unsupported("the root cannot be deleted")
+        tree = self._tree
+        item = tree.find(path, fresh=True) if if_match is not None else tree.known(path)
+        if item is None:
+            if tree.cache.is_absent(path):
+                raise NotFound(f"{path} does not exist")
+            self._delete_unknown(tree, path)
+            return
+        check_match(item, if_match, path)
+        try:
+            self._delete(tree, own_ref(item))
+        except NotFound:
+            tree.cache.forget(item)
+            tree.cache.forget_path(path)
+            self._delete_unknown(tree, path)
+            return
+        tree.cache.removed(item)
+
+    def set_times(self, path: DavPath, times: Times) -> Item:
+        tree = self._tree
+        if times == NO_TIMES:
+            return self.stat(path)
+        ref = tree.root if path.is_root else tree.ref(path)
+        item = update_item(tree.graph, ref, created=times.created, modified=times.modified)
+        tree.cache.wrote(item)
+        if not path.is_root:
+            tree.cache.learn_alias(path, item)
+        return self._shown(path, item)
+
+    def quota(self) -> Quota | None:
+        now = self._clock.monotonic()
+        if self._quota is None or self._quota[0] < now:
+            told = get_drive(self._graph, self._open()[0].drive.id).quota
+            self._quota = (now + QUOTA_SECONDS, Quota(told.used, told.remaining) if told else None)
+        return self._quota[1]
+
+    @property
+    def _tree(self) -> Tree:
+        return self._open()[1]
+
+    def _open(self) -> tuple[Place, Tree]:
+        with self._lock:
+            if self._opened is None:
+                place = self._find()
+                root = key_of(place.root.drive_id, place.root.item_id)
+                cache = MetadataCache(self._clock, root, ttl=self._cache_ttl)
+                tree = Tree(self._graph, place.root, cache, DownloadUrls(self._clock), self._clock)
+                self._opened = (place, tree)
+            return self._opened
+
+    def _delete_unknown(self, tree: Tree, path: DavPath) -> None:
+        """Delete by path; whatever was known of it is void."""
+        try:
+            self._delete(tree, tree.ref(path))
+        except NotFound:
+            item = tree.find(path)  # a path through a shortcut is found in steps only
+            self._delete(tree, own_ref(item))
+            tree.cache.removed(item)
+            return
+        tree.cache.removed_path(path)
+
+    @staticmethod
+    def _delete(tree: Tree, ref: ItemRef) -> None:
+        try:
+            delete_item(tree.graph, ref)
+        except UnknownOutcome:
+            try:
+                delete_item(tree.graph, ref)
+            except NotFound:
+                return
+
+    @staticmethod
+    def _shown(path: DavPath, item: DriveItem) -> Item:
+        shown = to_item(item)
+        return _nameless(shown) if path.is_root else shown
+
+    @staticmethod
+    def _converted(items: Iterable[DriveItem]) -> Iterator[Item]:
+        return (to_item(item) for item in items)
+
+
+def _nameless(item: Item) -> Item:
+    """The root's name is the mount's business."""
+    return Item(item.id, "", item.kind, item.size, item.etag, item.created, item.modified, item.content_type)

@@ -1,0 +1,35 @@
+"""A driveItem as DAV sees it: kind, entity tag, content type."""
+
+from __future__ import annotations
+
+import hashlib
+
+from davbridge.drivers.protocol import Item, Kind
+from davbridge.graph.model import DriveItem
+
+_KINDS = {"file": Kind.FILE, "folder": Kind.FOLDER, "package": Kind.PACKAGE}
+
+
+def is_shown(item: DriveItem) -> bool:
+    """Items with no known facet, and tombstones, do not exist for DAV (facts/graph.md §2.2)."""
+    return item.kind in _KINDS and not item.deleted
+
+
+def etag_of(item: DriveItem) -> str:
+    """The DAV entity tag: hex digest of id and cTag, which changes with content only (§2.4); eTag where no cTag is."""
+    return hashlib.blake2b(f"{item.id}\n{item.ctag or item.etag}".encode(), digest_size=16).hexdigest()
+
+
+def to_item(item: DriveItem) -> Item:
+    """The protocol's view of a shown driveItem."""
+    is_file = item.kind == "file"
+    return Item(
+        id=item.id,
+        name=item.name,
+        kind=_KINDS[item.kind],
+        size=item.size if is_file else 0,
+        etag=etag_of(item) if is_file else "",
+        created=item.created.replace(microsecond=0),
+        modified=item.modified.replace(microsecond=0),
+        content_type=(item.mime_type or "application/octet-stream") if is_file else "",
+    )

@@ -1,0 +1,199 @@
+"""MOVE: one PATCH, also onto an existing file and for a case-only rename; a safe-save keeps the target's id.
+
+Graph replaces a file by a file in the same PATCH (facts/graph.md §4.2); where a folder is involved, what stands at the
+target is set aside, and deleted when the move has succeeded, or put back.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from davbridge.body import Body
+from davbridge.drivers.downloading import open_file
+from davbridge.drivers.items import to_item
+from davbridge.drivers.protocol import Written
+from davbridge.drivers.storing import stored_name
+from davbridge.drivers.tree import Tree, folder_key, own_ref
+from davbridge.drivers.uploads import Uploads
+from davbridge.errors import AlreadyExists, BridgeError, NotFound, ParentNotFound, UnknownOutcome, Unsupported
+from davbridge.graph.items import delete_item, get_item, update_item
+from davbridge.graph.model import DriveItem, ItemRef
+from davbridge.graph.uploads import put_content, upload
+from davbridge.mirror.cache import content_key, key_of, own_key
+from davbridge.paths import DavPath
+
+log = logging.getLogger(__name__)
+
+
+def check_pair(source: DavPath, target: DavPath, *, replace: bool) -> None:
+    """Refuse what no order of steps could do, before any call.
+
+    Raises: NameRefused, Unsupported; AlreadyExists (onto a folder above the source).
+    """
+    target.check()
+    if source.is_root or target.is_root:
+        raise Unsupported("the root can be neither moved nor copied, nor replaced")
+    if len(source.names) != len(target.names):
+        if source.is_within(target) and not replace:
+            raise AlreadyExists(f"{target} exists")
+        if target.is_within(source) or source.is_within(target):
+            raise Unsupported(f"{source} and {target} lie one in the other")
+
+
+def move(tree: Tree, uploads: Uploads, source: DavPath, target: DavPath, *, replace: bool) -> Written:
+    """Raises: as `Driver.move`."""
+    check_pair(source, target, replace=replace)
+    item = tree.find(source)
+    same = source.folded == target.folded
+    old = None if same else tree.look(target)
+    if same or (old is not None and own_key(old) == own_key(item)):
+        return _respell(tree, item, source, target)
+    if old is not None and not replace:
+        raise AlreadyExists(f"{target} exists")
+    parent = parent_of(tree, item, old, source, target)
+    if old is None:
+        try:
+            return Written(to_item(_patch(tree, item, parent, target, replace=False)), True)
+        except AlreadyExists:
+            # somebody was faster, or a look-up lagged behind
+            tree.cache.forget_path(target)
+            old = tree.look(target, fresh=True)
+            if not replace or old is None:
+                raise
+    if item.kind == old.kind == "file" and not item.remote and not old.remote:
+        if uploads.is_fresh(item.id):
+            return _save(tree, uploads, item, old, source, target)
+        try:
+            return Written(to_item(_patch(tree, item, parent, target, replace=True, replaced=old)), False)
+        except AlreadyExists:
+            log.info("a rename onto an existing file was refused; setting that aside")
+    with set_aside(tree, old):
+        moved = _patch(tree, item, parent, target, replace=False)
+    return Written(to_item(moved), False)
+
+
+def parent_of(tree: Tree, item: DriveItem, old: DriveItem | None, source: DavPath, target: DavPath) -> ItemRef:
+    """The target's folder, by id wherever that is told by something that we know already.
+
+    Raises: ParentNotFound, Unsupported.
+    """
+    if old is not None and old.parent_id:
+        return ItemRef(old.drive_id, old.parent_id)
+    if source.parent.folded == target.parent.folded and item.parent_id:
+        return ItemRef(item.drive_id, item.parent_id)
+    return tree.folder(target.parent)
+
+
+@contextmanager
+def set_aside(tree: Tree, old: DriveItem) -> Iterator[None]:
+    """Give `old` another name for the block; delete it after success, give the name back after a failure."""
+    aside = update_item(tree.graph, own_ref(old), name=f"davbridge-replaced-{secrets.token_hex(8)}")
+    tree.cache.removed(old)
+    try:
+        yield
+    except BaseException:
+        try:
+            tree.cache.wrote(update_item(tree.graph, own_ref(aside), name=old.name))
+        except BridgeError as error:
+            log.error("an item that was to be replaced could not get its name back: %s", error)
+            tree.cache.forget_children(key_of(old.drive_id, old.parent_id))
+        raise
+    try:
+        delete_item(tree.graph, own_ref(aside))
+    except NotFound:
+        pass
+    except BridgeError as error:
+        # the move itself is done, and the client must hear that
+        log.error("a replaced item could not be deleted and stays as %r: %s", aside.name, error)
+        tree.cache.forget_children(key_of(old.drive_id, old.parent_id))
+
+
+def _respell(tree: Tree, item: DriveItem, source: DavPath, target: DavPath) -> Written:
+    """The same place, maybe in another spelling; the service does not see NFC against NFD as another (§9.3)."""
+    if stored_name(target.name) == item.name:
+        return Written(to_item(item), source != target)
+    parent = ItemRef(item.drive_id, item.parent_id)
+    return Written(to_item(_patch(tree, item, parent, target, replace=False)), True)
+
+
+def _patch(
+    tree: Tree,
+    item: DriveItem,
+    parent: ItemRef,
+    target: DavPath,
+    *,
+    replace: bool,
+    replaced: DriveItem | None = None,
+) -> DriveItem:
+    """The one call. A file's times go with it, since a move may reset them (§4.2)."""
+    if parent.path.is_root and parent.drive_id.lower() != item.drive_id.lower():
+        raise Unsupported("items cannot be moved into a folder that lies on another drive")
+    name = stored_name(target.name)
+    stays = parent.path.is_root and parent.item_id == item.parent_id
+    is_file = item.kind == "file" and not item.remote
+    for attempt in (1, 2):
+        try:
+            moved = update_item(
+                tree.graph,
+                own_ref(item),
+                name=name,
+                parent=None if stays else parent,
+                created=item.created if is_file and not stays else None,
+                modified=item.modified if is_file and not stays else None,
+                replace=replace,
+            )
+            break
+        except NotFound:
+            raise _missing(tree, item, parent, target) from None
+        except UnknownOutcome:
+            found = get_item(tree.graph, own_ref(item))
+            arrived = found.name == name and (not parent.path.is_root or found.parent_id == parent.item_id)
+            if arrived:
+                moved = found
+                break
+            if attempt == 2:
+                raise
+    if replaced is not None:
+        tree.cache.removed(replaced)
+        tree.urls.drop(content_key(replaced))
+    tree.cache.wrote(moved)
+    if item.kind != "file":
+        tree.cache.forget_path(target)
+    return moved
+
+
+def _missing(tree: Tree, item: DriveItem, parent: ItemRef, target: DavPath) -> Exception:
+    """Which of the two is not there: the item, or the folder."""
+    try:
+        get_item(tree.graph, own_ref(item))
+    except NotFound:
+        tree.cache.forget(item)
+        return NotFound(f"{item.name!r} does not exist any more")
+    tree.cache.forget_key(folder_key(parent))
+    return ParentNotFound(f"the folder {target.parent} does not exist")
+
+
+def _save(tree: Tree, uploads: Uploads, item: DriveItem, old: DriveItem, source: DavPath, target: DavPath) -> Written:
+    """Safe-save: the bytes become a new version of `old`, which keeps its id, links and history; then `item` goes.
+
+    The bytes pass through the bridge, since Graph cannot do this by itself. The source is deleted only after the
+    service has confirmed the new version; times go with it, as rsync compares them after its rename.
+    """
+    where = ItemRef(old.drive_id, old.parent_id).child(old.name)
+    with open_file(tree, source, None, None) as download:
+        if download.length:
+            body = Body(download, download.length)
+            saved, _ = upload(tree.graph, where, body, created=old.created, modified=item.modified)
+        else:
+            saved, _ = put_content(tree.graph, where, b"")
+    tree.cache.wrote(saved)
+    tree.urls.drop(content_key(saved))
+    with suppress(NotFound):
+        delete_item(tree.graph, own_ref(item))
+    tree.cache.removed(item)
+    tree.urls.drop(content_key(item))
+    uploads.forget(item.id)
+    return Written(to_item(saved), False)

@@ -1,0 +1,53 @@
+"""A person's OneDrive: the signed-in one's, or with an application's own sign-in the one of `user`."""
+
+from __future__ import annotations
+
+from davbridge.clock import Clock
+from davbridge.drivers.graphdriver import GraphDriver, Place
+from davbridge.drivers.roots import find_root, folder_path
+from davbridge.drivers.uploads import Uploads
+from davbridge.errors import BadUpstream, ConfigError, NotFound
+from davbridge.graph.client import Graph
+from davbridge.graph.drives import get_my_drive, get_user_drive
+from davbridge.graph.model import Drive
+from davbridge.mirror.cache import TTL_SECONDS
+
+
+class OneDrive:
+    """The `onedrive` driver of a policy."""
+
+    @staticmethod
+    def open(
+        graph: Graph,
+        *,
+        user: str | None = None,
+        root: str = "/",
+        clock: Clock,
+        cache_ttl: float = TTL_SECONDS,
+        uploads: Uploads | None = None,
+    ) -> GraphDriver:
+        """A driver that looks its drive up at first use, or by `probe`. `root`: a folder as people write it."""
+
+        def find() -> Place:
+            return find_root(graph, find_drive(graph, user), folder_path(root))
+
+        return GraphDriver(graph, find, clock, cache_ttl=cache_ttl, uploads=uploads)
+
+
+def find_drive(graph: Graph, user: str | None) -> Drive:
+    """The drive.
+
+    Raises: ConfigError: the person has none, or an application's own sign-in was not told whose to show.
+    """
+    try:
+        return get_user_drive(graph, user) if user else get_my_drive(graph)
+    except NotFound:
+        whose = f"{user!r}" if user else "the signed-in account"
+        raise ConfigError(f"{whose} has no OneDrive; a licence for it, or a first visit, may be missing") from None
+    except BadUpstream as error:
+        if user:
+            raise
+        # an application has no `/me` (facts/graph.md §1.1): Graph answers 400
+        raise ConfigError(
+            "Graph shows no OneDrive for this sign-in; with an application's own sign-in, name the person: `user:`"
+        ) from error

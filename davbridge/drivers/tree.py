@@ -1,0 +1,250 @@
+"""From paths to items: the cache is asked first, then Graph, once.
+
+Why here: every operation of a Graph driver begins with "which item is that". A path is addressed from the deepest
+folder whose id is known (`/items/{id}:/rest/of/path`): one of which nothing is known costs one call, however deep.
+
+It must never write to Graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from davbridge.clock import Clock
+from davbridge.drivers.items import is_shown
+from davbridge.errors import NotFound, ParentNotFound, Unsupported
+from davbridge.graph.client import Graph
+from davbridge.graph.items import get_folder, get_item
+from davbridge.graph.model import DriveItem, ItemRef
+from davbridge.mirror.cache import Key, MetadataCache, Place, content_key, key_of
+from davbridge.mirror.urls import DownloadUrls
+from davbridge.paths import DavPath, fold
+
+LAG_PAUSES = (0.5, 1.0, 2.0)
+"""Seconds to wait for an item that Graph said it made and does not show yet (facts/graph.md §4.4, §12.2)."""
+
+
+def own_ref(item: DriveItem) -> ItemRef:
+    """The item itself: what is renamed, moved, deleted."""
+    return ItemRef(item.drive_id, item.id)
+
+
+def content_ref(item: DriveItem) -> ItemRef:
+    """What has the children or the bytes: for a shortcut, its target (facts/graph.md §2.9)."""
+    return item.remote or own_ref(item)
+
+
+class Tree:
+    """The items below one root. `root` is addressed by its real id, which Graph wants for moves into it (§4.2)."""
+
+    def __init__(self, graph: Graph, root: ItemRef, cache: MetadataCache, urls: DownloadUrls, clock: Clock) -> None:
+        self.graph = graph
+        self.root = root
+        self.cache = cache
+        self.urls = urls
+        self.clock = clock
+        cache.on_change(urls.drop)
+
+    def ref(self, path: DavPath) -> ItemRef:
+        """How to address `path` without a look-up: an item's own id where it is known."""
+        place = self.cache.locate(path)
+        if place.item and place.depth == len(path.names) and not path.is_root:
+            return own_ref(place.item)
+        return self._below(place, path)
+
+    def known(self, path: DavPath) -> DriveItem | None:
+        """The item if the cache knows it, without a call."""
+        place = self.cache.locate(path)
+        return place.item if place.depth == len(path.names) else None
+
+    def find(self, path: DavPath, *, fresh: bool = False) -> DriveItem:
+        """The item at `path`: no call when it is known and need not be `fresh`, else one.
+
+        Raises: NotFound.
+        """
+        place = self.cache.locate(path)
+        whole = place.depth == len(path.names)
+        if not fresh:
+            if place.item and whole:
+                return place.item
+            if self.cache.is_absent(path):
+                raise NotFound(f"{path} does not exist")
+        if whole:
+            item = self._by_id(place, path)
+        else:
+            item = self._just_written(place, path) if place.depth == len(path.names) - 1 else None
+        return item or self._by_path(path)
+
+    def look(self, path: DavPath, *, fresh: bool = False) -> DriveItem | None:
+        """As `find`, with None for an item that does not exist."""
+        try:
+            return self.find(path, fresh=fresh)
+        except NotFound:
+            return None
+
+    def folder(self, path: DavPath) -> ItemRef:
+        """The folder that something is about to be written into: known to be there, or looked up.
+
+        The look-up is the price of a truthful 409: Graph makes missing folders on a PUT by path without asking.
+
+        Raises: ParentNotFound, Unsupported (a OneNote notebook).
+        """
+        place = self.cache.locate(path)
+        if place.depth == len(path.names) and (place.item is None or path.is_root):
+            return self._below(place, path)
+        try:
+            item = self.find(path)
+        except NotFound:
+            raise ParentNotFound(f"the folder {path} does not exist") from None
+        return folder_ref(item, path)
+
+    def children(self, path: DavPath) -> tuple[DriveItem, Iterable[DriveItem]]:
+        """A folder and what is in it: no call when completely known, else one, and one for each further page.
+
+        Raises: NotFound, Unsupported (a file).
+        """
+        place = self.cache.locate(path)
+        if place.item and place.depth == len(path.names):
+            _check_folder(place.item, path)
+            if place.item.kind == "package":
+                return place.item, ()
+            known = self.cache.children(content_key(place.item))
+            if known is not None:
+                return place.item, known
+        elif self.cache.is_absent(path):
+            raise NotFound(f"{path} does not exist")
+        since = self.cache.now()
+        shortcut = place.item if place.item and place.item.remote and place.depth == len(path.names) else None
+        try:
+            folder, items = get_folder(self.graph, self._below(place, path))
+        except NotFound:
+            if place.depth:
+                self.cache.forget_key(place.key)
+            folder, items = get_folder(self.graph, content_ref(self._by_path(path)))
+        if folder.remote:
+            shortcut, (folder, items) = folder, get_folder(self.graph, folder.remote)
+        _check_shown(folder, path)
+        _check_folder(folder, path)
+        believed = self.cache.learn(folder, since, certain=True) or folder
+        if not path.is_root and not shortcut:
+            self.cache.learn_alias(path, believed)
+        if folder.kind == "package":
+            return believed, ()
+        return shortcut or believed, self._shown(self.cache.listing(content_key(folder), items, since))
+
+    def refresh(self, item: DriveItem) -> DriveItem:
+        """Read an item's content side again, by id, with a download URL.
+
+        Raises: NotFound.
+        """
+        since = self.cache.now()
+        fresh = get_item(self.graph, content_ref(item))
+        if not item.remote:
+            self.cache.learn(fresh, since, certain=True)
+        self.urls.keep(content_key(item), fresh)
+        return fresh
+
+    def _below(self, place: Place, path: DavPath) -> ItemRef:
+        drive_id, item_id = place.key
+        if place.item:
+            drive_id = content_ref(place.item).drive_id
+        elif drive_id == key_of(self.root.drive_id, "")[0]:
+            drive_id = self.root.drive_id
+        return ItemRef(drive_id, item_id, DavPath(path.names[place.depth :]))
+
+    def _by_id(self, place: Place, path: DavPath) -> DriveItem | None:
+        """Read a located item again; None when it is no longer where we thought."""
+        since = self.cache.now()
+        ref = own_ref(place.item) if place.item and not path.is_root else self._below(place, path)
+        try:
+            item = get_item(self.graph, ref)
+        except NotFound:
+            if path.is_root:
+                raise NotFound("the folder that this share shows does not exist any more") from None
+            self.cache.forget_key(place.key)
+            return None
+        moved = place.item and (item.parent_id, fold(item.name)) != (place.item.parent_id, fold(place.item.name))
+        if moved and not path.is_root:
+            self.cache.forget_key(place.key)
+            return None
+        return self._take(item, path, since, certain=True)
+
+    def _just_written(self, place: Place, path: DavPath) -> DriveItem | None:
+        """Read by id what we wrote a moment ago: look-ups by path lag behind, those by id do not (§12.2)."""
+        written = self.cache.fenced(place.key, path.name)
+        if written is None:
+            return None
+        for pause in (*LAG_PAUSES, 0.0):
+            since = self.cache.now()
+            try:
+                item = get_item(self.graph, own_ref(written))
+            except NotFound:
+                if written.etag or not pause:
+                    break
+                self.clock.sleep(pause)
+                continue
+            if (item.parent_id, fold(item.name)) == (written.parent_id, fold(written.name)):
+                return self._take(item, path, since, certain=True)
+            break
+        self.cache.forget(written)
+        return None
+
+    def _by_path(self, path: DavPath) -> DriveItem:
+        place = self.cache.locate(path)
+        since = self.cache.now()
+        try:
+            item = get_item(self.graph, self._below(place, path))
+        except NotFound:
+            if self._is_below_shortcut(place, path):
+                return self.find(path)
+            self.cache.learn_absent(path)
+            raise NotFound(f"{path} does not exist") from None
+        return self._take(item, path, since)
+
+    def _is_below_shortcut(self, place: Place, path: DavPath) -> bool:
+        """Graph does not follow shortcuts inside a path; they stand in the root folder (§2.9)."""
+        if place.depth > 0 or len(path.names) < 2:
+            return False
+        first = self.look(DavPath(path.names[:1]))
+        return first is not None and first.remote is not None
+
+    def _take(self, item: DriveItem, path: DavPath, since: float, *, certain: bool = False) -> DriveItem:
+        believed = self.cache.learn(item, since, certain=certain)
+        if believed is None or (believed.parent_id, fold(believed.name)) != (item.parent_id, fold(item.name)):
+            raise NotFound(f"{path} does not exist")
+        _check_shown(believed, path)
+        self.cache.learn_alias(path, believed)
+        if item.etag == believed.etag and not item.remote:
+            self.urls.keep(content_key(item), item)
+        return believed
+
+    @staticmethod
+    def _shown(items: Iterable[DriveItem]) -> Iterator[DriveItem]:
+        return (item for item in items if is_shown(item))
+
+
+def folder_ref(item: DriveItem, path: DavPath) -> ItemRef:
+    """The reference to write below `item`.
+
+    Raises: ParentNotFound (a file), Unsupported (a OneNote notebook).
+    """
+    if item.kind == "file":
+        raise ParentNotFound(f"{path} is a file, not a folder")
+    if item.kind == "package":
+        raise Unsupported(f"{path} is a OneNote notebook and cannot be written into")
+    return content_ref(item)
+
+
+def folder_key(ref: ItemRef) -> Key:
+    """The cache's key of a folder addressed by id."""
+    return key_of(ref.drive_id, ref.item_id)
+
+
+def _check_shown(item: DriveItem, path: DavPath) -> None:
+    if not is_shown(item):
+        raise NotFound(f"{path} does not exist")
+
+
+def _check_folder(item: DriveItem, path: DavPath) -> None:
+    if item.kind == "file":
+        raise Unsupported(f"{path} is a file and has no children")
