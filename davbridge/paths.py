@@ -24,7 +24,7 @@ MAX_NAME = 255
 MAX_PATH = 400
 
 # clients.md §4.5: encode `%`, `#`, `?`, `&`, space, `;`, `[`, `]`, `"` always; these may stay raw.
-_DAV_SAFE = "-._~!$'()*,:@="
+DAV_SAFE = "-._~!$'()*,:@="
 # graph.md §1.3 gives the characters that may stay raw in a Graph path; the short list is the safe choice.
 _GRAPH_SAFE = "-._~"
 
@@ -136,7 +136,7 @@ class DavPath:
 
     def url(self, *, collection: bool = False) -> str:
         """Percent-encoded for an href: begins with `/`; ends with `/` for a collection."""
-        path = "".join("/" + quote(name, safe=_DAV_SAFE) for name in self.names)
+        path = "".join("/" + quote(name, safe=DAV_SAFE) for name in self.names)
         return path + "/" if collection or not path else path
 
     def graph(self) -> str:

@@ -66,7 +66,9 @@ class DeadProperties:
                         "DELETE FROM dead_properties WHERE mount = ? AND key = ? AND name = ?", (mount, key, name)
                     )
                 else:
-                    transaction.execute("INSERT OR REPLACE INTO dead_properties VALUES (?, ?, ?, ?)", (mount, key, name, value))
+                    transaction.execute(
+                        "INSERT OR REPLACE INTO dead_properties VALUES (?, ?, ?, ?)", (mount, key, name, value)
+                    )
             count = "SELECT count(*) FROM dead_properties WHERE mount = ? AND key = ?"
             if transaction.execute(count, (mount, key)).fetchone()[0] > MOST_VALUES:
                 raise QuotaExceeded(f"an item may have {MOST_VALUES} properties of its own")
