@@ -27,6 +27,8 @@ def copy(
     """
     check_pair(source, target, replace=replace)
     item = tree.find(source)
+    if source.parent.folded != target.parent.folded:
+        tree.survey(target.parent)
     old = tree.look(target)
     if old is not None and own_key(old) == own_key(item):
         raise Unsupported(f"{source} cannot be copied onto itself")

@@ -47,6 +47,8 @@ def move(tree: Tree, uploads: Uploads, source: DavPath, target: DavPath, *, repl
     """Raises: as `Driver.move`."""
     check_pair(source, target, replace=replace)
     item = tree.find(source)
+    if source.parent.folded != target.parent.folded:
+        tree.survey(target.parent)
     same = source.folded == target.folded
     old = None if same else tree.look(target)
     if same or (old is not None and own_key(old) == own_key(item)):

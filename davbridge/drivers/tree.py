@@ -20,6 +20,8 @@ from davbridge.mirror.cache import Key, MetadataCache, Place, content_key, key_o
 from davbridge.mirror.urls import DownloadUrls
 from davbridge.paths import DavPath, fold
 
+PAGE = 200
+"""Children that Graph tells with their folder in one call (§2.6)."""
 LAG_PAUSES = (0.5, 1.0, 2.0)
 """Seconds to wait for an item that Graph said it made and does not show yet (facts/graph.md §4.4, §12.2)."""
 
@@ -131,6 +133,21 @@ class Tree:
         if folder.kind == "package":
             return believed, ()
         return shortcut or believed, self._shown(self.cache.listing(content_key(folder), items, since))
+
+    def survey(self, path: DavPath) -> None:
+        """Learn in one call of a folder that nothing is known of, and of what is in it: it saves a look-up of each.
+
+        Only the first page of it is read. Raises: ParentNotFound.
+        """
+        if self.cache.locate(path).depth == len(path.names):
+            return
+        try:
+            items = self.children(path)[1]
+        except (NotFound, Unsupported):
+            raise ParentNotFound(f"the folder {path} does not exist") from None
+        for number, _ in enumerate(items, 1):
+            if number >= PAGE:
+                break
 
     def refresh(self, item: DriveItem) -> DriveItem:
         """Read an item's content side again, by id, with a download URL.
