@@ -6,7 +6,8 @@ from dataclasses import replace as changed
 
 from davbridge.clock import Clock
 from davbridge.drivers.items import to_item
-from davbridge.drivers.moving import check_pair, parent_of, set_aside
+from davbridge.drivers.moving import parent_of, set_aside
+from davbridge.drivers.pairs import check_pair
 from davbridge.drivers.protocol import Written
 from davbridge.drivers.storing import stored_name
 from davbridge.drivers.tree import Tree, content_ref, folder_key, own_ref

@@ -16,6 +16,7 @@ from datetime import datetime
 
 from davbridge.body import Body
 from davbridge.clock import Clock
+from davbridge.drivers.pairs import check_pair
 from davbridge.drivers.protocol import Item, Kind, Quota, Span, Times, Written
 from davbridge.errors import (
     AlreadyExists,
@@ -169,7 +170,7 @@ class MemoryDriver:
             return node.item()
 
     def move(self, source: DavPath, target: DavPath, *, replace: bool) -> Written:
-        target.check()
+        check_pair(source, target, replace=replace)
         with self._lock:
             node, folder, old = self._check_pair(source, target, replace=replace)
             if old is node:
@@ -186,7 +187,7 @@ class MemoryDriver:
             return Written(node.item(), old is None)
 
     def copy(self, source: DavPath, target: DavPath, *, replace: bool, deep: bool = True) -> Written:
-        target.check()
+        check_pair(source, target, replace=replace)
         with self._lock:
             node, folder, old = self._check_pair(source, target, replace=replace)
             if old is node:
@@ -284,13 +285,7 @@ class MemoryDriver:
 
     def _check_pair(self, source: DavPath, target: DavPath, *, replace: bool) -> tuple[_Node, _Node, _Node | None]:
         """The source, the target's folder, and what stands at the target."""
-        if source.is_root or target.is_root:
-            raise Unsupported("the root can be neither moved nor copied, nor replaced")
         node = self._find(source)
-        if source.is_within(target) and len(source.names) > len(target.names) and not replace:
-            raise AlreadyExists(f"{target} exists")
-        if len(source.names) != len(target.names) and (target.is_within(source) or source.is_within(target)):
-            raise Unsupported(f"{source} and {target} lie one in the other")
         folder = self._parent(target)
         old = folder.children.get(fold(target.name))
         if old is not None and old is not node and not replace:

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from davbridge.body import Body
 from davbridge.drivers.downloading import open_file
 from davbridge.drivers.items import to_item
+from davbridge.drivers.pairs import check_pair
 from davbridge.drivers.protocol import Written
 from davbridge.drivers.storing import stored_name
 from davbridge.drivers.tree import Tree, folder_key, own_ref
@@ -26,21 +27,6 @@ from davbridge.mirror.cache import content_key, key_of, own_key
 from davbridge.paths import DavPath
 
 log = logging.getLogger(__name__)
-
-
-def check_pair(source: DavPath, target: DavPath, *, replace: bool) -> None:
-    """Refuse what no order of steps could do, before any call.
-
-    Raises: NameRefused, Unsupported; AlreadyExists (onto a folder above the source).
-    """
-    target.check()
-    if source.is_root or target.is_root:
-        raise Unsupported("the root can be neither moved nor copied, nor replaced")
-    if len(source.names) != len(target.names):
-        if source.is_within(target) and not replace:
-            raise AlreadyExists(f"{target} exists")
-        if target.is_within(source) or source.is_within(target):
-            raise Unsupported(f"{source} and {target} lie one in the other")
 
 
 def move(tree: Tree, uploads: Uploads, source: DavPath, target: DavPath, *, replace: bool) -> Written:
