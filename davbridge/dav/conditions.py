@@ -110,10 +110,7 @@ def _holds(request: Request, one: ConditionList) -> bool:
     locks = request.shared.locks.covering(request.mount.name, path)
     tokens = {lock.token for lock in locks}
     for condition in one.conditions:
-        if condition.token:
-            true = condition.token in tokens
-        else:
-            true = condition.etag == _etag(request, path)
+        true = condition.token in tokens if condition.token else condition.etag == _etag(request, path)
         if true == condition.negated:
             return False
     return True

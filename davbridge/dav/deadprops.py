@@ -1,7 +1,8 @@
 """Dead properties (RFC 4918 §4): what clients want remembered and nobody interprets.
 
-Kept by path and not by item id: Explorer sets properties on a file that exists only as a placeholder yet and has no id at
-Microsoft. The price: an item that is renamed behind the bridge's back loses them. They may not be lost otherwise (law 5).
+Kept by path and not by item id: Explorer sets properties on a file that exists only as a placeholder yet and has no
+id at Microsoft. The price: an item that is renamed behind the bridge's back loses them. They may not be lost
+otherwise (law 5).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The Destination header, parsed once and leniently (RFC 4918 §10.3; facts: clients §2 rule 4).
 
-The raw string is split first and decoded once after: decoding first cuts names at `;`, `?` and `#`. A wrong 502 here is
-the most frequent complaint about WebDAV servers, so every spelling of our own address is taken: KIO sends webdav:// with
-user and password, a proxy that ends TLS leaves https:// in it.
+The raw string is split first and decoded once after: decoding first cuts names at `;`, `?` and `#`. A wrong 502 here
+is the most frequent complaint about WebDAV servers, so every spelling of our own address is taken: KIO sends
+webdav:// with user and password, a proxy that ends TLS leaves https:// in it.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ class LockTable:
             if clash := [lock for lock in others if exclusive or lock.exclusive]:
                 raise Conflict(clash)
             values = (token, mount, _key(path), _text(path), user, owner, exclusive, infinite, seconds, now + seconds)
-            transaction.execute(f"INSERT INTO locks VALUES ({', '.join('?' * len(values))})", values)
+            transaction.execute("INSERT INTO locks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
         return Lock(token, mount, path, user, owner, exclusive, infinite, seconds, now + seconds)
 
     def refresh(self, token: str, seconds: int) -> Lock | None:

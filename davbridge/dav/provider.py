@@ -1,7 +1,8 @@
 """The WsgiDAV provider of one policy: it takes every request of its mount and hands it to the verb's own file.
 
-WsgiDAV gives the application frame, the shares and the resource interfaces. Its request server is passed by: it looks an
-item up several times for each verb, reads Destination and If wrongly, and answers before it knows (facts: stack W1–W19).
+WsgiDAV gives the application frame, the shares and the resource interfaces. Its request server is passed by: it looks
+an item up several times for each verb, reads Destination and If wrongly, and answers before it knows (facts: stack
+W1–W19).
 """
 
 from __future__ import annotations

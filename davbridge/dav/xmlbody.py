@@ -29,7 +29,7 @@ def read_xml(request: Request) -> Any:
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True
     )
     try:
-        root = etree.fromstring(raw, parser)
+        root: Any = etree.fromstring(raw, parser)
     except (etree.XMLSyntaxError, ValueError):
         raise Refusal(400, "the body is not well-formed XML") from None
     if root.getroottree().docinfo.doctype:

@@ -105,7 +105,7 @@ def _reserve(request: Request) -> None:
     driver = request.driver
     if not isinstance(driver, Reserves):
         raise TypeError("a mount's driver must be able to reserve names")
-    driver.reserve(request.path, locked=True)
+    driver.reserve(request.path)
 
 
 def _response(request: Request, lock: Lock, status: int) -> Response:

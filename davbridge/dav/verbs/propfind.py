@@ -7,8 +7,8 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
 
+from davbridge.dav.locks import Lock
 from davbridge.dav.message import Headers, Request, Response
 from davbridge.dav.properties import (
     IN_ALLPROP,
@@ -138,7 +138,8 @@ class _Writer:
         self._base = escape(request.prefix.rstrip("/"))
         name, path, shared = request.mount.name, request.path, request.shared
         self._now = shared.clock.now().timestamp()
-        self._locks_above, self._locks_below = [], {}
+        self._locks_above: list[Lock] = []
+        self._locks_below: dict[str, list[Lock]] = {}
         if wanted.locks and shared.locks.any(name):
             self._locks_above = shared.locks.covering(name, path)
             for lock in shared.locks.below(name, path):
@@ -178,7 +179,7 @@ class _Writer:
         own = [lock for lock in self._locks_above if lock.infinite] + locks.get(key, [])
         return self._response(f"{self._base}/{leaf}", item, properties, own, dead.get(key, {}))
 
-    def _response(self, href: str, item: Item, properties: str, locks: list[Any], dead: dict[str, str]) -> str:
+    def _response(self, href: str, item: Item, properties: str, locks: list[Lock], dead: dict[str, str]) -> str:
         wanted = self._wanted
         if wanted.names_only:
             properties = _names_only(item, wanted.live) + "".join(empty_element(name) for name in dead)
@@ -210,7 +211,7 @@ class _Writer:
         gone += [f"<D:{name}/>" for name in self._wanted.quota if self._quota is None]
         return _not_found("".join(gone))
 
-    def _lock_part(self, locks: list[Any]) -> str:
+    def _lock_part(self, locks: list[Lock]) -> str:
         parts = []
         for name in self._wanted.locks:
             if name == "supportedlock":
@@ -220,7 +221,7 @@ class _Writer:
                 parts.append(lock_discovery(locks, self._href, self._now, lock_root=root))
         return "".join(parts)
 
-    def _href(self, lock: Any) -> str:
+    def _href(self, lock: Lock) -> str:
         return self._request.href(lock.path)
 
     def _quota_part(self) -> str:

@@ -1,7 +1,7 @@
 """PROPPATCH (RFC 4918 §9.2): all of it or nothing.
 
-Times that clients want kept (Explorer's Win32LastModifiedTime, WinSCP's getlastmodified, rclone's lastmodified) go to the
-item in one call; everything that is not ours is a dead property.
+Times that clients want kept (Explorer's Win32LastModifiedTime, WinSCP's getlastmodified, rclone's lastmodified) go to
+the item in one call; everything that is not ours is a dead property.
 """
 
 from __future__ import annotations

@@ -1,0 +1,120 @@
+"""PUT (RFC 9110 §9.3.4, RFC 4918 §9.7): the answer comes after the commit, with the new ETag (law 1).
+
+A known length streams into the driver without touching the disk; an unknown one goes through a spool.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from davbridge import deadline
+from davbridge.body import Body
+from davbridge.clock import Clock
+from davbridge.dav.conditions import bare_etag, check_if, check_preconditions, require_unlocked
+from davbridge.dav.dates import http_date, parse_date
+from davbridge.dav.message import Headers, Request, Response
+from davbridge.dav.refusal import Refusal
+from davbridge.dav.spool import spooled
+from davbridge.drivers.overlay import Reserves
+from davbridge.drivers.protocol import Item, Times, Written
+from davbridge.errors import NotFound, Unsupported
+
+# they always send an empty PUT before the content (clients §2 rule 7); other clients mean an empty file by it
+_EMPTY_FIRST = re.compile(r"MiniRedir|^WebDAVFS|RaiDrive")
+
+
+def handle(request: Request) -> Response:
+    """201 for a new file, 204 for a replaced one."""
+    if request.header("Content-Range"):
+        # a part that is taken for the whole destroys a file (RFC 9110 §14.4); Cyberduck's resume sends it
+        raise Refusal(400, "a part of a file cannot be stored; send the whole", headers=[("Connection", "close")])
+    if request.path.is_root or request.prefix.endswith("/"):
+        raise Refusal(405, "this is the URL of a folder", headers=[("Connection", "close")])
+    check_if(request)
+    table, mount = request.shared.locks, request.mount.name
+    if table.any(mount):
+        require_unlocked(request, request.path, member=_stat(request) is None)
+    if_match, if_absent = _preconditions(request)
+    times = _times(request)
+    with _body(request) as body:
+        if body.length == 0 and _EMPTY_FIRST.search(request.agent) and _stat(request) is None:
+            return _reserve(request)
+        try:
+            written = request.driver.put(request.path, body, if_match=if_match, if_absent=if_absent, times=times)
+        except Unsupported as error:
+            raise Refusal(405, str(error)) from error
+    return _response(written, times)
+
+
+def _stat(request: Request) -> Item | None:
+    try:
+        return request.driver.stat(request.path)
+    except NotFound:
+        return None
+
+
+def _preconditions(request: Request) -> tuple[str | None, bool]:
+    """What the driver checks in the same call that writes; anything less usual is checked by a look-up before."""
+    match, none_match = request.header("If-Match"), request.header("If-None-Match")
+    if match and "," not in match and not match.startswith("W/") and not none_match:
+        return bare_etag(match), False
+    if none_match == "*" and not match:
+        return None, True
+    check_preconditions(request, lambda: _stat(request))
+    return None, False
+
+
+def _times(request: Request) -> Times | None:
+    """X-OC-Mtime and X-OC-CTime (rclone, Nextcloud, gvfs): POSIX seconds; zero and nonsense are ignored."""
+    modified, created = parse_date(request.header("X-OC-Mtime")), parse_date(request.header("X-OC-CTime"))
+    return Times(modified, created) if modified or created else None
+
+
+def _body(request: Request) -> AbstractContextManager[Body]:
+    """The body with its length.
+
+    Raises:
+        Refusal: 400 for lengths that contradict, 411 for none where content was announced.
+    """
+    source = _Patient(request.environ["wsgi.input"], request.shared.clock)
+    kind = str(request.environ.get("CONTENT_TYPE", ""))
+    announced = request.header("X-Expected-Entity-Length")
+    expected = int(announced) if announced.isdigit() else None
+    length = str(request.environ.get("CONTENT_LENGTH") or "")
+    if length:
+        if not length.isdigit():
+            raise Refusal(400, "the Content-Length is malformed", headers=[("Connection", "close")])
+        return nullcontext(Body(source, int(length), kind))
+    if request.environ.get("wsgi.input_terminated"):
+        return spooled(source, request.shared.spool_limit, expected=expected, content_type=kind)
+    if expected:
+        raise Refusal(411, "the Content-Length is missing")
+    return nullcontext(Body(source, 0, kind))
+
+
+class _Patient:
+    """The client's body: each block that comes is progress, and starts the request's time again."""
+
+    def __init__(self, source: Any, clock: Clock) -> None:
+        self._source = source
+        self._clock = clock
+
+    def read(self, size: int = -1, /) -> bytes:
+        block: bytes = self._source.read(size)
+        deadline.current(self._clock).extend()
+        return block
+
+
+def _reserve(request: Request) -> Response:
+    if not isinstance(request.driver, Reserves):
+        raise TypeError("a mount's driver must be able to reserve names")
+    return _response(Written(request.driver.reserve(request.path), created=True), None)
+
+
+def _response(written: Written, times: Times | None) -> Response:
+    headers: Headers = [("ETag", f'"{written.item.etag}"'), ("Last-Modified", http_date(written.item.modified))]
+    if times:
+        headers.append(("X-OC-Mtime", "accepted"))
+    return Response(201 if written.created else 204, headers)

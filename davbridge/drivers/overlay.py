@@ -1,0 +1,298 @@
+"""A driver over another one: side files and placeholders appear in the tree as if they were there.
+
+Everything that is neither passes through untouched, after one indexed look into the state file. Why here and not in the
+verbs: all of them see the same tree, and the contract of the protocol holds for it.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol, runtime_checkable
+
+from davbridge.body import Body
+from davbridge.clock import Clock
+from davbridge.drivers.protocol import Download, Driver, Item, Quota, Span, Times, Written
+from davbridge.drivers.sidestore import LARGEST, SideFile, SideStore, side_user
+from davbridge.errors import (
+    AlreadyExists,
+    BridgeError,
+    NotFound,
+    ParentNotFound,
+    PreconditionFailed,
+    RangeNotSatisfiable,
+    TooLarge,
+    Unsupported,
+)
+from davbridge.paths import DavPath, fold
+from davbridge.redact import Secret
+from davbridge.store.database import Database
+
+log = logging.getLogger(__name__)
+PLACEHOLDER_SECONDS = 30.0
+
+
+@runtime_checkable
+class Reserves(Protocol):
+    """The ability to hold a name for content that is about to come."""
+
+    def reserve(self, path: DavPath) -> Item:
+        """Show an empty file at a free name, without telling Microsoft.
+
+        Raises: ParentNotFound, NameRefused.
+        """
+
+    def settle(self, path: DavPath) -> None:
+        """Make a reserved name an empty file, if no content has come. Best effort: what fails is tried again later."""
+
+
+class Overlay:
+    """Makes each user's view of one policy's driver. `is_locked` says whether a DAV lock covers a path."""
+
+    def __init__(
+        self, driver: Driver, database: Database, policy: str, clock: Clock, is_locked: Callable[[DavPath], bool]
+    ) -> None:
+        self._driver = driver
+        self._store = SideStore(database, policy, clock)
+        self._is_locked = is_locked
+
+    def for_user(self, user: str) -> OverlaidDriver:
+        return OverlaidDriver(self._driver, self._store, user)
+
+    def settle_due(self) -> None:
+        """Turn the placeholders whose time is over into empty files; those under a lock wait for its end."""
+        view = self.for_user("")
+        for side in self._store.due():
+            if self._is_locked(side.path):
+                self._store.postpone(side, PLACEHOLDER_SECONDS)
+            else:
+                view.settle(side.path)
+
+
+class OverlaidDriver(Driver):
+    """One user's tree."""
+
+    def __init__(self, driver: Driver, store: SideStore, user: str) -> None:
+        self._driver = driver
+        self._store = store
+        self._user = user
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def stat(self, path: DavPath) -> Item:
+        side = self._store.find(path, self._user)
+        if side is None and side_user(path, self._user) is not None:
+            return self._stored_anyway(path)
+        return side.item if side else self._driver.stat(path)
+
+    def _stored_anyway(self, path: DavPath) -> Item:
+        """A name of a side file that is in the drive all the same, put there by another program."""
+        _parent, children = self._driver.children(path.parent) if not path.is_root else (None, ())
+        found = next((child for child in children if fold(child.name) == fold(path.name)), None)
+        if found is None:
+            raise NotFound(f"{path} does not exist")
+        return found
+
+    def children(self, path: DavPath) -> tuple[Item, Iterable[Item]]:
+        if self._store.find(path, self._user):
+            raise Unsupported(f"{path} is a file")
+        folder, children = self._driver.children(path)
+        sides = self._store.in_folder(path, self._user)
+        return folder, _merged(children, sides) if sides else children
+
+    def open(self, path: DavPath, span: Span | None = None, *, if_match: str | None = None) -> Download:
+        side = self._store.find(path, self._user)
+        if side is None:
+            return self._driver.open(path, span, if_match=if_match)
+        _check_match(side, if_match)
+        return BytesDownload(side.item, side.data, span)
+
+    def redirect_url(self, path: DavPath) -> Secret:
+        if self._store.find(path, self._user):
+            raise Unsupported(f"{path} is not at Microsoft")
+        return self._driver.redirect_url(path)
+
+    def quota(self) -> Quota | None:
+        return self._driver.quota()
+
+    # -- reserved names -----------------------------------------------------------------------------------------
+
+    def reserve(self, path: DavPath) -> Item:
+        """See `Reserves`."""
+        if side := self._store.find(path, self._user):
+            return side.item
+        owner = side_user(path, self._user)
+        if owner is None:
+            path.check()
+        self._require_folder(path.parent)
+        if owner is not None:
+            return self._store.put(path, owner, b"").item
+        return self._store.put(path, "", b"", placeholder=True, seconds=PLACEHOLDER_SECONDS).item
+
+    def settle(self, path: DavPath) -> None:
+        """See `Reserves`."""
+        side = self._store.find(path, self._user)
+        if side is None or not side.placeholder:
+            return
+        try:
+            self._driver.put(path, _body(b""), if_absent=True, times=side.times)
+        except (AlreadyExists, PreconditionFailed, ParentNotFound):
+            log.info("a reserved name was taken, or its folder is gone; nothing to settle")
+        except BridgeError as error:
+            log.warning("a reserved name could not be settled: %s", error)
+            self._store.postpone(side, PLACEHOLDER_SECONDS)
+            return
+        self._store.remove(side)
+
+    def _require_folder(self, path: DavPath) -> None:
+        try:
+            if not self._driver.stat(path).is_folder:
+                raise ParentNotFound(f"{path} is not a folder")
+        except NotFound as error:
+            raise ParentNotFound(f"{path} does not exist") from error
+
+    # -- writing ------------------------------------------------------------------------------------------------
+
+    def put(
+        self,
+        path: DavPath,
+        body: Body,
+        *,
+        if_match: str | None = None,
+        if_absent: bool = False,
+        times: Times | None = None,
+    ) -> Written:
+        side = self._store.find(path, self._user)
+        owner = side_user(path, self._user)
+        if side is not None:
+            if if_absent:
+                raise PreconditionFailed(f"{path} exists")
+            _check_match(side, if_match)
+        elif owner is not None and if_match is not None:
+            raise PreconditionFailed(f"{path} does not exist")
+        if owner is not None:
+            return self._put_side(path, owner, body, times, created=side is None)
+        if side is None:
+            return self._driver.put(path, body, if_match=if_match, if_absent=if_absent, times=times)
+        # the name was free when it was taken: whoever has it at Microsoft now came in between
+        written = self._driver.put(path, body, if_absent=True, times=times or side.times)
+        self._store.remove(side)
+        return Written(written.item, created=False)
+
+    def _put_side(self, path: DavPath, owner: str, body: Body, times: Times | None, *, created: bool) -> Written:
+        if body.length > LARGEST:
+            raise TooLarge(f"a file of that name may have {LARGEST} bytes")
+        self._require_folder(path.parent)
+        data = body.read(body.length)
+        return Written(self._store.put(path, owner, data, times=times).item, created)
+
+    def make_folder(self, path: DavPath) -> Item:
+        if self._store.find(path, self._user):
+            raise AlreadyExists(f"{path} exists")
+        return self._driver.make_folder(path)
+
+    def set_times(self, path: DavPath, times: Times) -> Item:
+        side = self._store.find(path, self._user)
+        if side is None:
+            return self._driver.set_times(path, times)
+        self._store.set_times(side, times)
+        return self.stat(path)
+
+    def delete(self, path: DavPath, *, if_match: str | None = None) -> None:
+        side = self._store.find(path, self._user)
+        if side is not None:
+            _check_match(side, if_match)
+            self._store.remove(side)
+            return
+        self._driver.delete(path, if_match=if_match)
+        self._store.forget_tree(path)
+
+    def move(self, source: DavPath, target: DavPath, *, replace: bool) -> Written:
+        side = self._store.find(source, self._user)
+        if side is not None:
+            return self._move_side(side, target, replace=replace)
+        hidden = self._cleared(target, replace=replace) if source.folded != target.folded else False
+        written = self._driver.move(source, target, replace=replace)
+        self._store.move_tree(source, target)
+        return Written(written.item, written.created and not hidden)
+
+    def copy(self, source: DavPath, target: DavPath, *, replace: bool, deep: bool = True) -> Written:
+        side = self._store.find(source, self._user)
+        if side is not None:
+            return self._store_at(side, target, replace=replace)
+        hidden = self._cleared(target, replace=replace)
+        written = self._driver.copy(source, target, replace=replace, deep=deep)
+        self._store.forget_tree(target)
+        return Written(written.item, written.created and not hidden)
+
+    def _move_side(self, side: SideFile, target: DavPath, *, replace: bool) -> Written:
+        written = self._store_at(side, target, replace=replace)
+        if side.path.folded != target.folded:
+            self._store.remove(side)
+        return written
+
+    def _store_at(self, side: SideFile, target: DavPath, *, replace: bool) -> Written:
+        """Give the target a side file's content: as a side file, or, under a real name, as a file in the drive."""
+        there = self._exists(target) if side.path.folded != target.folded else False
+        if there and not replace:
+            raise AlreadyExists(f"{target} exists")
+        written = self.put(target, _body(side.data), times=side.times)
+        return Written(written.item, not there)
+
+    def _exists(self, path: DavPath) -> bool:
+        try:
+            self.stat(path)
+        except NotFound:
+            return False
+        return True
+
+    def _cleared(self, target: DavPath, *, replace: bool) -> bool:
+        """Take a side file or placeholder out of the way of a target; whether there was one."""
+        side = self._store.find(target, self._user)
+        if side is None:
+            return False
+        if not replace:
+            raise AlreadyExists(f"{target} exists")
+        self._store.remove(side)
+        return True
+
+
+def _merged(children: Iterable[Item], sides: list[SideFile]) -> Iterator[Item]:
+    """The drive's children and ours; where both have a name, ours is what the user's client put there."""
+    ours = {fold(side.path.name): side.item for side in sides}
+    yield from (child for child in children if fold(child.name) not in ours)
+    yield from ours.values()
+
+
+def _check_match(side: SideFile, if_match: str | None) -> None:
+    if if_match not in (None, "*", side.version):
+        raise PreconditionFailed(f"{side.path} has changed")
+
+
+def _body(data: bytes) -> Body:
+    return Body(io.BytesIO(data), len(data))
+
+
+class BytesDownload:
+    """A download of bytes that are at hand."""
+
+    def __init__(self, item: Item, data: bytes, span: Span | None) -> None:
+        start = span.start if span else 0
+        if span and start >= len(data):
+            raise RangeNotSatisfiable("the range starts behind the end", len(data))
+        end = len(data) if span is None or span.end is None else min(span.end, len(data))
+        self.item, self.start, self.length, self.total = item, start, end - start, len(data)
+        self._source = io.BytesIO(data[start:end])
+
+    def read(self, size: int) -> bytes:
+        return self._source.read(size)
+
+    def close(self) -> None:
+        self._source.close()
+
+    def __enter__(self) -> BytesDownload:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
