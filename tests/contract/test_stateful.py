@@ -113,8 +113,8 @@ def test_like_the_oracle(kind: str, emulator: Emulator, graph: Graph) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=30,
-            stateful_step_count=25,
+            max_examples=40,
+            stateful_step_count=30,
             deadline=None,
             derandomize=True,
             suppress_health_check=list(HealthCheck),
