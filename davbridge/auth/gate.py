@@ -1,0 +1,121 @@
+"""The gate: nobody without a password, except for OPTIONS (facts: clients §2 rule 1, §4.8).
+
+A hash takes some 50 ms on purpose, and mounts send a password with every request; so what was right stays known for
+some minutes, as a keyed digest that is worth nothing outside this process. Wrong passwords slow the same client down:
+a delay and no ban, since clients try a stored wrong password many times while mounting.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from cachetools import TTLCache
+
+from davbridge.auth.passwords import verify
+from davbridge.clock import Clock
+
+_REALM = 'Basic realm="davbridge", charset="UTF-8"'
+_REMEMBERED_SECONDS = 300
+_FREE_FAILURES = 5
+_LONGEST_DELAY = 3.0
+_AT_ONCE = 4
+"""Hashes at a time: each takes 64 MiB."""
+
+Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+class Gate:
+    """Middleware: puts the user's name into `davbridge.user`, or answers 401. `users` maps names to argon2id hashes."""
+
+    def __init__(self, application: Application, users: Mapping[str, str], clock: Clock) -> None:
+        self._application = application
+        self._users = dict(users)
+        self._clock = clock
+        self._key = secrets.token_bytes(32)
+        self._lock = threading.Lock()
+        self._slots = threading.BoundedSemaphore(_AT_ONCE)
+        self._known: TTLCache[bytes, str] = TTLCache(1024, _REMEMBERED_SECONDS, clock.monotonic)
+        self._failures: TTLCache[str, int] = TTLCache(4096, 600, clock.monotonic)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        environ.pop("davbridge.user", None)
+        user = self._user(environ)
+        if user is None and environ["REQUEST_METHOD"] != "OPTIONS":
+            return _challenge(start_response)
+        environ["davbridge.user"] = user or ""
+        return self._application(environ, start_response)
+
+    def _user(self, environ: dict[str, Any]) -> str | None:
+        header = str(environ.get("HTTP_AUTHORIZATION", ""))
+        if not header:
+            return None
+        digest = hmac.digest(self._key, header.encode("latin-1", "replace"), hashlib.sha256)
+        with self._lock:
+            known = self._known.get(digest)
+        if known is not None:
+            return known
+        for name, password in _credentials(header):
+            if self._is_right(name, password, environ.get("REMOTE_ADDR", "")):
+                with self._lock:
+                    self._known[digest] = name
+                return name
+        return None
+
+    def _is_right(self, name: str, password: str, address: str) -> bool:
+        with self._lock:
+            failures = self._failures.get(address, 0)
+        if failures >= _FREE_FAILURES:
+            self._clock.sleep(min(0.25 * (failures - _FREE_FAILURES + 1), _LONGEST_DELAY))
+        with self._slots:
+            right = verify(self._users.get(name), password)
+        with self._lock:
+            if right:
+                self._failures.pop(address, None)
+            else:
+                self._failures[address] = failures + 1
+        return right
+
+
+def _credentials(header: str) -> Iterable[tuple[str, str]]:
+    """Name and password of a Basic header: as UTF-8, which we ask for, and as Latin-1, which Joplin sends anyway.
+
+    Windows puts its domain before the name. Anything malformed, and Office's empty Bearer, is nobody.
+    """
+    scheme, _, value = header.partition(" ")
+    if scheme.lower() != "basic":
+        return
+    try:
+        raw = base64.b64decode(value.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        return
+    tried = set()
+    for encoding in ("utf-8", "latin-1"):
+        try:
+            name, colon, password = raw.decode(encoding).partition(":")
+        except UnicodeDecodeError:
+            continue
+        name = name.rpartition("\\")[2]
+        if colon and (name, password) not in tried:
+            tried.add((name, password))
+            yield name, password
+
+
+def _challenge(start_response: Any) -> Iterable[bytes]:
+    body = b"a user name and a password of the bridge are needed\n"
+    start_response(
+        "401 Unauthorized",
+        [
+            ("WWW-Authenticate", _REALM),
+            ("Content-Type", "text/plain; charset=utf-8"),
+            ("Content-Length", str(len(body))),
+            ("X-Content-Type-Options", "nosniff"),
+        ],
+    )
+    return [body]

@@ -1,0 +1,71 @@
+"""One line for each request, with its outcome; control characters are escaped, queries and credentials never written."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from davbridge.clock import Clock
+
+log = logging.getLogger("davbridge.access")
+Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+class AccessLog:
+    """Middleware around everything."""
+
+    def __init__(self, application: Application, clock: Clock) -> None:
+        self._application = application
+        self._clock = clock
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        begin = self._clock.monotonic()
+        status = "-"
+
+        def remember(line: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            nonlocal status
+            status = line.split(" ", 1)[0]
+            return start_response(line, headers, exc_info)
+
+        body = self._application(environ, remember)
+        if not log.isEnabledFor(logging.INFO):
+            return body
+        return _Logged(body, lambda sent, whole: self._write(environ, status, sent, whole, begin))
+
+    def _write(self, environ: dict[str, Any], status: str, sent: int, whole: bool, begin: float) -> None:
+        path = environ.get("REQUEST_URI", "").partition("?")[0]
+        log.info(
+            "%s %s %s %s %s %d bytes %.3f s%s",
+            environ.get("REMOTE_ADDR") or "-",
+            environ.get("davbridge.user") or "-",
+            environ.get("REQUEST_METHOD", "-"),
+            path[:500],
+            status,
+            sent,
+            self._clock.monotonic() - begin,
+            "" if whole else " (cut)",
+        )
+
+
+class _Logged:
+    """Counts what goes out, and reports when the server closes it."""
+
+    def __init__(self, body: Iterable[bytes], report: Callable[[int, bool], None]) -> None:
+        self._body = body
+        self._report = report
+        self._sent = 0
+        self._whole = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        for block in self._body:
+            self._sent += len(block)
+            yield block
+        self._whole = True
+
+    def close(self) -> None:
+        try:
+            if hasattr(self._body, "close"):
+                self._body.close()
+        finally:
+            self._report(self._sent, self._whole)
