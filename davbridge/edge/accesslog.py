@@ -1,4 +1,4 @@
-"""One line for each request, with its outcome; control characters are escaped, queries and credentials never written."""
+"""One line for each request, with its outcome; queries and credentials are never written."""
 
 from __future__ import annotations
 

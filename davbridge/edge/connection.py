@@ -17,7 +17,7 @@ from davbridge.edge.request import EdgeRequest
 _LINGER_SECONDS, _LINGER_BYTES = 2.0, 4 << 20
 
 
-class Reader(StreamReader):  # type: ignore[misc] # cheroot's own types are partial
+class Reader(StreamReader):
     """cheroot's reader, which also sees what TLS has decrypted already."""
 
     def __init__(self, sock: Any, mode: str = "rb", bufsize: int = io.DEFAULT_BUFFER_SIZE) -> None:
@@ -26,7 +26,8 @@ class Reader(StreamReader):  # type: ignore[misc] # cheroot's own types are part
 
     def has_data(self) -> bool:
         """Whether a read would find something without waiting."""
-        return bool(super().has_data()) or (isinstance(self._sock, ssl.SSLSocket) and self._sock.pending() > 0)
+        buffered = bool(super().has_data())  # type: ignore[no-untyped-call] # cheroot types it partly
+        return buffered or (isinstance(self._sock, ssl.SSLSocket) and self._sock.pending() > 0)
 
 
 class Writer:
@@ -54,7 +55,7 @@ def make_file(sock: Any, mode: str = "rb", bufsize: int = io.DEFAULT_BUFFER_SIZE
     return Reader(sock, mode, bufsize) if "r" in mode else Writer(sock)
 
 
-class EdgeConnection(HTTPConnection):  # type: ignore[misc] # cheroot's own types are partial
+class EdgeConnection(HTTPConnection):
     """`waiting_since`: when the first byte of a request came whose header is not complete; None when there is none."""
 
     RequestHandlerClass = EdgeRequest
@@ -79,7 +80,7 @@ class EdgeConnection(HTTPConnection):  # type: ignore[misc] # cheroot's own type
             self._shaken = True
         # until the header is there the client has little time; for the rest of the request, more
         self.socket.settimeout(self.server.timeout)
-        return bool(super().communicate())
+        return bool(super().communicate())  # type: ignore[no-untyped-call] # cheroot types it partly
 
     def close(self) -> None:
         """Close; where the client may still be sending, let it read our answer first."""

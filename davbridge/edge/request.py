@@ -47,7 +47,7 @@ def read_headers(source: Any, headers: dict[bytes, bytes]) -> None:
         headers[key] = value
 
 
-class EdgeRequest(HTTPRequest):  # type: ignore[misc] # cheroot's own types are partial
+class EdgeRequest(HTTPRequest):
     """cheroot's request with our reading of headers and bodies."""
 
     def __init__(self, server: Any, conn: Any, proxy_mode: bool = True, strict_mode: bool = True) -> None:

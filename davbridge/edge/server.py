@@ -43,7 +43,7 @@ class Limits:
     header_bytes: int = 64 * 1024
 
 
-class _TlsAdapter(Adapter):  # type: ignore[misc] # cheroot's own types are partial
+class _TlsAdapter(Adapter):
     """TLS whose handshake is done later, by a worker: in the selector it would stop everybody (cheroot #748)."""
 
     def __init__(self, tls: Tls) -> None:
@@ -68,11 +68,12 @@ class _TlsAdapter(Adapter):  # type: ignore[misc] # cheroot's own types are part
         return make_file(sock, mode)
 
 
-class Listener(Server):  # type: ignore[misc] # cheroot's own types are partial
+class Listener(Server):
     """One address."""
 
     ConnectionClass = EdgeConnection
-    keep_alive_conn_limit = None
+    keep_alive_conn_limit = None  # type: ignore[assignment] # cheroot means "no limit" by it
+    _connections: Any
 
     def __init__(self, address: Any, application: Any, tls: Tls | None, limits: Limits) -> None:
         super().__init__(
@@ -80,7 +81,7 @@ class Listener(Server):  # type: ignore[misc] # cheroot's own types are partial
             application,
             numthreads=limits.threads,
             request_queue_size=1024,
-            timeout=limits.timeout,
+            timeout=int(limits.timeout),
             server_name="davbridge",
         )
         self.max_request_header_size = limits.header_bytes

@@ -23,12 +23,11 @@ def quick_xor(blocks: Iterable[bytes]) -> str:
             folded ^= int.from_bytes(data[start : start + _BLOCK], "little")
         rest = data[whole:]
     folded ^= int.from_bytes(rest, "little")
-    cells = bytearray(_PERIOD)
-    wide = folded.to_bytes(_BLOCK, "little")
+    wide = folded.to_bytes(_BLOCK if total >= _BLOCK else -(-total // _PERIOD) * _PERIOD, "little")
     small = 0
-    for start in range(0, _BLOCK, _PERIOD):
+    for start in range(0, len(wide), _PERIOD):
         small ^= int.from_bytes(wide[start : start + _PERIOD], "little")
-    cells[:] = small.to_bytes(_PERIOD, "little")
+    cells = small.to_bytes(_PERIOD, "little")
     register = 0
     for index, value in enumerate(cells):
         register ^= value << (11 * index % 160)
