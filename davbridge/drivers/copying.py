@@ -6,7 +6,7 @@ from dataclasses import replace as changed
 
 from davbridge.clock import Clock
 from davbridge.drivers.items import to_item
-from davbridge.drivers.moving import parent_of, set_aside
+from davbridge.drivers.moving import parent_of, set_aside, standing
 from davbridge.drivers.pairs import check_pair
 from davbridge.drivers.protocol import Written
 from davbridge.drivers.storing import stored_name
@@ -28,16 +28,21 @@ def copy(
     """
     check_pair(source, target, replace=replace)
     item = tree.find(source)
-    if source.parent.folded != target.parent.folded:
-        tree.survey(target.parent)
-    old = tree.look(target)
+    old = standing(tree, source, target)
     if old is not None and own_key(old) == own_key(item):
         raise Unsupported(f"{source} cannot be copied onto itself")
     if old is not None and not replace:
         raise AlreadyExists(f"{target} exists")
     parent = parent_of(tree, item, old, source, target)
     if old is None:
-        return Written(to_item(_make(tree, clock, item, parent, target, deep=deep)), True)
+        try:
+            return Written(to_item(_make(tree, clock, item, parent, target, deep=deep)), True)
+        except AlreadyExists:
+            # somebody was faster, or a look-up lagged behind
+            tree.cache.forget_path(target)
+            old = tree.look(target, fresh=True)
+            if not replace or old is None:
+                raise
     if replaces_files and item.kind == old.kind == "file" and not old.remote:
         made = _make(tree, clock, item, parent, target, deep=deep, replaced=old)
         return Written(to_item(made), False)

@@ -49,9 +49,11 @@ class GraphDownload:
 def open_file(tree: Tree, path: DavPath, span: Span | None, if_match: str | None) -> GraphDownload:
     """Raises: as `Driver.open`."""
     item = _file(tree, path)
-    check_match(item, if_match, path)
     content, url = _url(tree, path, item)
     for attempt in range(_ATTEMPTS):
+        if not item.remote:
+            item = content
+        check_match(item, if_match, path)
         if span and span.start >= content.size:
             raise RangeNotSatisfiable(f"{path} has only {content.size} bytes", content.size)
         stream = _open(tree, item, content, url, span)
@@ -60,9 +62,6 @@ def open_file(tree: Tree, path: DavPath, span: Span | None, if_match: str | None
         if stream is not None:
             stream.close()
         content, url = _fresh_url(tree, path, item)
-        if not item.remote:
-            item = content
-            check_match(item, if_match, path)
     raise BadUpstream("Microsoft's storage refuses its own download addresses")
 
 
@@ -133,5 +132,8 @@ def _download(tree: Tree, item: DriveItem, content: DriveItem, stream: ContentSt
         # the size that listings tell is wrong for some files for good (§2.7); show the one that was streamed
         shown = replace(item, size=stream.total)
         tree.cache.learn(shown, tree.cache.now(), certain=True)
-        tree.urls.keep(content_key(item), replace(content, size=stream.total))
+    if not _fits(stream, content):
+        # it was read again and still differs: so it is, and needs no further reading
+        kept = replace(content, size=stream.total, etag=stream.etag or content.etag)
+        tree.urls.keep(content_key(item), kept)
     return GraphDownload(to_item(shown), stream)

@@ -180,7 +180,10 @@ class GraphDriver:
         if times == NO_TIMES:
             return self.stat(path)
         ref = tree.root if path.is_root else tree.ref(path)
-        item = update_item(tree.graph, ref, created=times.created, modified=times.modified)
+        try:
+            item = update_item(tree.graph, ref, created=times.created, modified=times.modified)
+        except UnknownOutcome:  # the same times once more do no harm
+            item = update_item(tree.graph, ref, created=times.created, modified=times.modified)
         tree.cache.wrote(item)
         if not path.is_root:
             tree.cache.learn_alias(path, item)

@@ -33,10 +33,8 @@ def move(tree: Tree, uploads: Uploads, source: DavPath, target: DavPath, *, repl
     """Raises: as `Driver.move`."""
     check_pair(source, target, replace=replace)
     item = tree.find(source)
-    if source.parent.folded != target.parent.folded:
-        tree.survey(target.parent)
     same = source.folded == target.folded
-    old = None if same else tree.look(target)
+    old = None if same else standing(tree, source, target)
     if same or (old is not None and own_key(old) == own_key(item)):
         return _respell(tree, item, source, target)
     if old is not None and not replace:
@@ -61,6 +59,16 @@ def move(tree: Tree, uploads: Uploads, source: DavPath, target: DavPath, *, repl
     with set_aside(tree, old):
         moved = _patch(tree, item, parent, target, replace=False)
     return Written(to_item(moved), False)
+
+
+def standing(tree: Tree, source: DavPath, target: DavPath) -> DriveItem | None:
+    """What is at the target. None may also mean "not known" for a long folder: Graph's own refusal tells then.
+
+    Raises: ParentNotFound.
+    """
+    if source.parent.folded != target.parent.folded and not tree.survey(target.parent):
+        return tree.known(target)
+    return tree.look(target)
 
 
 def parent_of(tree: Tree, item: DriveItem, old: DriveItem | None, source: DavPath, target: DavPath) -> ItemRef:
@@ -104,7 +112,7 @@ def _respell(tree: Tree, item: DriveItem, source: DavPath, target: DavPath) -> W
     if stored_name(target.name) == item.name:
         return Written(to_item(item), source != target)
     parent = ItemRef(item.drive_id, item.parent_id)
-    return Written(to_item(_patch(tree, item, parent, target, replace=False)), True)
+    return Written(to_item(_patch(tree, item, parent, target, replace=False)), source != target)
 
 
 def _patch(

@@ -125,7 +125,8 @@ class Tree:
                 self.cache.forget_key(place.key)
             folder, items = get_folder(self.graph, content_ref(self._by_path(path)))
         if folder.remote:
-            shortcut, (folder, items) = folder, get_folder(self.graph, folder.remote)
+            shortcut = self.cache.learn(folder, since) or folder
+            folder, items = get_folder(self.graph, folder.remote)
         _check_shown(folder, path)
         _check_folder(folder, path)
         believed = self.cache.learn(folder, since, certain=True) or folder
@@ -136,20 +137,18 @@ class Tree:
         pages = self._in_large_pages(own_ref(folder), items)
         return shortcut or believed, self._shown(self.cache.listing(content_key(folder), pages, since))
 
-    def survey(self, path: DavPath) -> None:
+    def survey(self, path: DavPath) -> bool:
         """Learn in one call of a folder that nothing is known of, and of what is in it: it saves a look-up of each.
 
-        Only the first page of it is read. Raises: ParentNotFound.
+        Only the first page of it is read; False when there are more. Raises: ParentNotFound.
         """
         if self.cache.locate(path).depth == len(path.names):
-            return
+            return True
         try:
             items = self.children(path)[1]
         except (NotFound, Unsupported):
             raise ParentNotFound(f"the folder {path} does not exist") from None
-        for number, _ in enumerate(items, 1):
-            if number >= PAGE:
-                break
+        return all(number < PAGE for number, _ in enumerate(items, 1))
 
     def refresh(self, item: DriveItem) -> DriveItem:
         """Read an item's content side again, by id, with a download URL.

@@ -15,7 +15,7 @@ import pytest
 from davbridge.drivers.graphdriver import GraphDriver
 from davbridge.drivers.protocol import Span, Times
 from davbridge.emulator import Emulator
-from davbridge.errors import NotFound
+from davbridge.errors import AlreadyExists, NotFound
 from davbridge.graph.client import Graph
 from tests.contract.places import DRIVES, driver_of, names, p, put, read
 
@@ -157,3 +157,34 @@ def test_stat_then_write_elsewhere(emulator: Emulator, graph: Graph) -> None:
             driver.stat(p(f"/d/e/{number}.txt"))
         assert len(names(driver, "/d/e")) == 5
     assert counted.graph == 5, counted.operations
+
+
+@pytest.mark.parametrize("target", ["/many/new.txt", "/many/0007.txt"])
+def test_move_into_a_long_folder(emulator: Emulator, graph: Graph, target: str) -> None:
+    """Nothing but the source's parent is known, and the target's folder has several pages."""
+    drive = emulator.drive("documents")
+    for number in range(250):
+        drive.put(f"/many/{number:04}.txt", b"")
+    drive.put("/a/x.txt", b"x")
+    driver = driver_of("sharepoint", emulator, graph)
+    with emulator.calls.counting() as counted:
+        driver.move(p("/a/x.txt"), p(target), replace=True)
+    assert counted.graph <= 3, counted.operations
+    assert drive.read(target) == b"x"
+
+
+@pytest.mark.parametrize("operation", ["move", "copy"])
+def test_onto_the_last_of_a_long_folder(emulator: Emulator, graph: Graph, operation: str) -> None:
+    """What the first page does not show is replaced as well, and refused without `replace`."""
+    drive = emulator.drive("documents")
+    for number in range(250):
+        drive.put(f"/many/{number:04}.txt", b"")
+    drive.put("/a/x.txt", b"x")
+    driver = driver_of("sharepoint", emulator, graph)
+    act = driver.move if operation == "move" else driver.copy
+    with pytest.raises(AlreadyExists):
+        act(p("/a/x.txt"), p("/many/0249.txt"), replace=False)
+    driver.forget()
+    assert not act(p("/a/x.txt"), p("/many/0249.txt"), replace=True).created
+    assert drive.read("/many/0249.txt") == b"x"
+    assert len(names(driver, "/many")) == 250

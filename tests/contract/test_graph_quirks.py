@@ -207,6 +207,36 @@ def test_changed_by_others(driver: GraphDriver, emulator: Emulator, clock: Manua
     assert names(driver, "/d") == {"a.txt", "b.txt"}
 
 
+def test_download_is_described_by_its_own_version(driver: GraphDriver, emulator: Emulator) -> None:
+    """A listing may be older than the bytes: the download tells the tag of what it gives."""
+    drive = emulator.drive("documents")
+    drive.put("/a.txt", b"one")
+    old = next(iter(driver.children(p("/"))[1])).etag
+    drive.put("/a.txt", b"two")
+    with driver.open(p("/a.txt")) as download:
+        assert download.read(10) == b"two"
+        assert download.item.etag != old
+    assert driver.stat(p("/a.txt")).etag == download.item.etag
+    with pytest.raises(PreconditionFailed):
+        driver.open(p("/a.txt"), if_match=old)
+
+
+def test_range_ignored(driver: GraphDriver, emulator: Emulator) -> None:
+    """A storage that answers a range with the whole file still gives the range."""
+    emulator.quirks.range_ignored = True
+    put(driver, "/a.txt", b"0123456789")
+    with driver.open(p("/a.txt"), Span(3, 6)) as download:
+        assert (download.start, download.length, download.read(10)) == (3, 3, b"345")
+
+
+def test_times_whose_answer_is_lost(driver: GraphDriver, emulator: Emulator) -> None:
+    """Setting times may be repeated."""
+    put(driver, "/a.txt")
+    when = datetime(2020, 1, 1, tzinfo=UTC)
+    emulator.faults.add("update item", LoseAnswer())
+    assert driver.set_times(p("/a.txt"), Times(when)).modified == when
+
+
 def test_stale_if_match_is_caught_by_graph(driver: GraphDriver, emulator: Emulator) -> None:
     """The cache may be stale: the version goes with the PUT, and Graph refuses."""
     etag = put(driver, "/a.txt", b"one").item.etag
