@@ -10,8 +10,8 @@ from davbridge.drivers.moving import parent_of, set_aside, standing
 from davbridge.drivers.pairs import check_pair
 from davbridge.drivers.protocol import Written
 from davbridge.drivers.storing import stored_name
-from davbridge.drivers.tree import Tree, content_ref, folder_key, own_ref
-from davbridge.errors import AlreadyExists, NotFound, Unsupported
+from davbridge.drivers.tree import LAG_PAUSES, Tree, content_ref, folder_key, own_ref
+from davbridge.errors import AlreadyExists, NotFound, UnknownOutcome, Unsupported
 from davbridge.graph.copies import copy_item
 from davbridge.graph.items import create_folder, update_item
 from davbridge.graph.model import DriveItem, ItemRef
@@ -67,10 +67,30 @@ def _make(
         made = update_item(tree.graph, own_ref(made), created=item.created, modified=item.modified)
         tree.cache.wrote(made)
         return made
-    made_id = copy_item(tree.graph, content_ref(item), parent=parent, name=name, replace=replaced is not None)
+    try:
+        made_id = copy_item(tree.graph, content_ref(item), parent=parent, name=name, replace=replaced is not None)
+    except UnknownOutcome:
+        if item.kind != "file" or replaced is not None:
+            raise  # of a tree nobody can tell whether it is complete
+        return _arrived(tree, clock, item, target)
     if replaced is not None and made_id != replaced.id:
         tree.cache.removed(replaced)
     return _remember(tree, clock, item, parent, target, made_id)
+
+
+def _arrived(tree: Tree, clock: Clock, item: DriveItem, target: DavPath) -> DriveItem:
+    """After a lost answer: the copy, if it turns up at a name that was free before (law 3).
+
+    Raises: UnknownOutcome.
+    """
+    for pause in LAG_PAUSES:
+        clock.sleep(pause)
+        tree.cache.forget_path(target)
+        made = tree.look(target, fresh=True)
+        if made is not None and made.kind == "file" and made.size == item.size:
+            tree.cache.wrote(made)
+            return made
+    raise UnknownOutcome("the answer to the copy was lost, and it has not turned up")
 
 
 def _remember(tree: Tree, clock: Clock, item: DriveItem, parent: ItemRef, target: DavPath, made_id: str) -> DriveItem:

@@ -16,7 +16,15 @@ from davbridge.drivers.protocol import Times, Written
 from davbridge.drivers.quickxor import quick_xor_hash
 from davbridge.drivers.tree import Tree, folder_key, own_ref
 from davbridge.drivers.uploads import Uploads
-from davbridge.errors import AlreadyExists, NotFound, ParentNotFound, PreconditionFailed, UnknownOutcome, Unsupported
+from davbridge.errors import (
+    AlreadyExists,
+    Locked,
+    NotFound,
+    ParentNotFound,
+    PreconditionFailed,
+    UnknownOutcome,
+    Unsupported,
+)
 from davbridge.graph.items import get_item, update_item
 from davbridge.graph.model import DriveItem, ItemRef
 from davbridge.graph.uploads import SIMPLE_LIMIT, put_content, upload
@@ -153,4 +161,5 @@ def _conflict(tree: Tree, path: DavPath, if_absent: bool) -> Exception:
         return Unsupported(f"{path} is a folder and has no content")
     if if_absent:
         return PreconditionFailed(f"{path} exists")
-    return AlreadyExists(f"{path} is being written by somebody else")
+    # business drives take one upload session a file (§3.2)
+    return Locked(f"{path} is being written by somebody else")

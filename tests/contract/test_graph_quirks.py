@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -16,6 +17,7 @@ from davbridge.errors import (
     BridgeError,
     Busy,
     DownloadBroken,
+    Locked,
     NotFound,
     ParentNotFound,
     PreconditionFailed,
@@ -140,6 +142,50 @@ def test_change_whose_answer_is_lost(
     expected = {"move": {"/b.txt"}, "mkcol": {"/a.txt", "/d"}, "delete": set()}[operation]
     assert set(emulator.drive("documents").tree()) == expected
     assert {f"/{name}" for name in names(driver, "/")} == expected
+
+
+def test_copy_whose_answer_is_lost(driver: GraphDriver, emulator: Emulator) -> None:
+    """A copy that turns up is answered as made; one that does not is told as unknown."""
+    put(driver, "/a.txt")
+    emulator.faults.add("copy item", LoseAnswer())
+    assert driver.copy(p("/a.txt"), p("/b.txt"), replace=False).created
+    emulator.faults.add("copy item", Reset())
+    with pytest.raises(UnknownOutcome):
+        driver.copy(p("/a.txt"), p("/c.txt"), replace=False)
+    assert names(driver, "/") == {"a.txt", "b.txt"}
+
+
+def test_open_session_of_another(driver: GraphDriver, emulator: Emulator) -> None:
+    """While another upload of the same file is open, a large one is refused as locked, a small one goes through."""
+    drive_id = emulator.drive("documents").id
+    with graph_of(emulator) as graph:
+        graph.call("POST", f"/drives/{drive_id}/root:/a.bin:/createUploadSession", body={})
+    with pytest.raises(Locked):
+        put(driver, "/a.bin", LARGE)
+
+
+def test_threads(emulator: Emulator) -> None:
+    """Many threads on one driver, each with its own files, see what they wrote."""
+    count = 8
+    with graph_of(emulator) as graph, ThreadPoolExecutor(count) as pool:
+        driver = driver_of("business", emulator, graph)
+        driver.make_folder(p("/d"))
+
+        def work(number: int) -> None:
+            for turn in range(5):
+                path, moved = f"/d/{number}-{turn}.txt", f"/d/{number}-{turn}.new"
+                put(driver, path, path.encode())
+                assert f"{number}-{turn}.txt" in names(driver, "/d")
+                driver.move(p(path), p(moved), replace=False)
+                assert read(driver, moved) == path.encode()
+                found = names(driver, "/d")
+                assert f"{number}-{turn}.txt" not in found
+                assert f"{number}-{turn}.new" in found
+
+        for done in [pool.submit(work, number) for number in range(count)]:
+            done.result()
+        assert len(names(driver, "/d")) == count * 5
+    assert len(emulator.drive("business").tree()) == count * 5 + 1
 
 
 def test_patch_without_body(driver: GraphDriver, emulator: Emulator) -> None:
