@@ -1,1 +1,46 @@
-"""TODO-OWNER."""
+"""The commands. Each is a file; this one names them and turns errors into one sentence and an exit status."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from davbridge import __version__
+from davbridge.cli.check import check
+from davbridge.cli.demo import demo
+from davbridge.cli.hash_password import hash_password_command
+from davbridge.cli.login import login
+from davbridge.cli.serve import serve
+from davbridge.errors import BridgeError, ConfigError
+
+__all__ = ["cli", "main"]
+
+EX_CONFIG = 78
+
+
+@click.group()
+@click.version_option(__version__, prog_name="davbridge")
+def cli() -> None:
+    """A WebDAV server in front of OneDrive and SharePoint document libraries."""
+
+
+for command in (demo, serve, login, check, hash_password_command):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """The console script. Exit status 78 for a wrong configuration, 1 for other failures."""
+    try:
+        cli(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except ConfigError as error:
+        click.echo(f"davbridge: {error}", err=True)
+        sys.exit(EX_CONFIG)
+    except BridgeError as error:
+        click.echo(f"davbridge: {error}", err=True)
+        sys.exit(1)

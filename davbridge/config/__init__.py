@@ -1,1 +1,6 @@
-"""TODO-OWNER."""
+"""The configuration file: YAML into frozen models, and messages that name the line and the nearest key."""
+
+from davbridge.config.load import load
+from davbridge.config.model import Account, Cloud, Config, Policy
+
+__all__ = ["Account", "Cloud", "Config", "Policy", "load"]

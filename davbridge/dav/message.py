@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from davbridge.clock import Clock
 from davbridge.drivers.protocol import Driver
@@ -36,15 +36,14 @@ class Mount:
     download: DownloadMode = "proxy"
 
 
-class DriverSource:
+class DriverSource(Protocol):
     """Gives the driver for one user; `FixedDriver` gives all the same."""
 
-    def for_user(self, user: str) -> Driver:
-        raise NotImplementedError
+    def for_user(self, user: str) -> Driver: ...
 
 
 @dataclass(frozen=True)
-class FixedDriver(DriverSource):
+class FixedDriver:
     """The same driver for everybody."""
 
     driver: Driver
@@ -64,8 +63,8 @@ class Shared:
     """Host names (lower case, without port) that `Destination` may name besides the request's own Host."""
     spool_limit: int = 10 * 2**30
     """Bytes that one upload of unknown length may put on disk."""
-    infinite_depth: bool = False
-    trusted_forwarders: frozenset[str] = field(default_factory=frozenset)
+    spool_folder: str | None = None
+    """Where it is put; None: the system's temporary folder."""
 
 
 @dataclass

@@ -15,7 +15,9 @@ _BLOCK = 256 * 1024
 
 
 @contextmanager
-def spooled(source: Readable, limit: int, *, expected: int | None, content_type: str) -> Iterator[Body]:
+def spooled(
+    source: Readable, limit: int, *, expected: int | None, content_type: str, folder: str | None = None
+) -> Iterator[Body]:
     """The whole of `source` as a body of known length; gone after the block.
 
     `expected` is what the client has announced (Finder's X-Expected-Entity-Length).
@@ -24,7 +26,9 @@ def spooled(source: Readable, limit: int, *, expected: int | None, content_type:
         BodyTruncated: the source broke off, or gave another number of bytes than expected.
         TooLarge: more than `limit` bytes. QuotaExceeded: the disk is full.
     """
-    with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:  # the file has no name: a crash leaves nothing behind
+    with tempfile.SpooledTemporaryFile(
+        _IN_MEMORY, dir=folder
+    ) as file:  # the file has no name: a crash leaves nothing behind
         length = _fill(file, source, limit)
         if expected is not None and expected != length:
             raise BodyTruncated(f"the upload has {length} bytes where {expected} were announced")

@@ -96,11 +96,19 @@ class DownloadBody:
 
     def __init__(self, download: Download) -> None:
         self._download = download
+        # read before the status is sent: what fails at once is an error status, not a broken connection
+        try:
+            self._first = download.read(BLOCK)
+        except BaseException:
+            download.close()
+            raise
 
     def __iter__(self) -> Iterator[bytes]:
         try:
-            while block := self._download.read(BLOCK):
+            block, self._first = self._first, b""
+            while block:
                 yield block
+                block = self._download.read(BLOCK)
         finally:
             self.close()
 

@@ -88,7 +88,8 @@ def _body(request: Request) -> AbstractContextManager[Body]:
             raise Refusal(400, "the Content-Length is malformed", headers=[("Connection", "close")])
         return nullcontext(Body(source, int(length), kind))
     if request.environ.get("wsgi.input_terminated"):
-        return spooled(source, request.shared.spool_limit, expected=expected, content_type=kind)
+        shared = request.shared
+        return spooled(source, shared.spool_limit, expected=expected, content_type=kind, folder=shared.spool_folder)
     if expected:
         raise Refusal(411, "the Content-Length is missing")
     return nullcontext(Body(source, 0, kind))

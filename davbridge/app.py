@@ -1,0 +1,163 @@
+"""Composition: from a configuration to a bridge that can be started. Everything is put together here and only here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from davbridge.auth import Gate
+from davbridge.clock import Clock
+from davbridge.config import Account, Config, Policy
+from davbridge.dav import deadprops, locks
+from davbridge.dav.application import make_application
+from davbridge.dav.deadprops import DeadProperties
+from davbridge.dav.locks import LockTable
+from davbridge.dav.message import Mount, Shared
+from davbridge.drivers import sidestore
+from davbridge.drivers.graphdriver import GraphDriver
+from davbridge.drivers.onedrive import OneDrive
+from davbridge.drivers.overlay import Overlay
+from davbridge.drivers.sharepoint import SharePoint
+from davbridge.drivers.uploads import UploadsTable
+from davbridge.edge import EdgeServer, Limits, Tls, make_server
+from davbridge.edge.accesslog import AccessLog
+from davbridge.edge.forwarded import Forwarded
+from davbridge.errors import ConfigError
+from davbridge.graph import Graph
+from davbridge.paths import DavPath
+from davbridge.store.database import Database
+from davbridge.tokens import AccountSettings, SignedInAccount, TokenStore, open_account
+from davbridge.transport import HostRules, Transport
+
+
+@dataclass
+class Bridge:
+    """A composed bridge. `drivers` and `accounts` by the names of the configuration."""
+
+    server: EdgeServer
+    drivers: dict[str, GraphDriver]
+    overlays: list[Overlay]
+    accounts: dict[str, SignedInAccount]
+    transports: list[Transport]
+    database: Database
+
+    def settle(self) -> None:
+        """The work that comes with time: reserved names become files. To be called every few seconds."""
+        for overlay in self.overlays:
+            overlay.settle_due()
+
+    def close(self) -> None:
+        """Let go of connections and files."""
+        for transport in self.transports:
+            transport.close()
+        for account in self.accounts.values():
+            account.close()
+        self.database.close()
+
+
+def build(config: Config, clock: Clock, limits: Limits | None = None) -> Bridge:
+    """Put a bridge together. Nothing is sent and nothing listens yet.
+
+    Raises:
+        ConfigError: the state folder cannot be used, a certificate cannot be read, an address is malformed.
+    """
+    folder = state_folder(config)
+    database = open_database(folder)
+    store = TokenStore(folder / "tokens")
+    accounts = {name: open_account(settings(name, one), store, clock) for name, one in config.accounts.items()}
+    graphs = {name: _graph(one, accounts[name], clock) for name, one in config.accounts.items()}
+    table = LockTable(database, clock)
+    uploads = UploadsTable(database, clock)
+    drivers = {name: make_driver(one, graphs[one.account], uploads, clock) for name, one in config.policies.items()}
+    overlays = {name: Overlay(driver, database, name, clock, _locked(table, name)) for name, driver in drivers.items()}
+    mounts = [
+        Mount(name, policy.mount, overlays[name], policy.access, policy.download)
+        for name, policy in config.policies.items()
+    ]
+    shared = Shared(table, DeadProperties(database), clock, _hosts(config), spool_folder=str(folder / "spool"))
+    application: Any = make_application(mounts, shared)
+    application = Gate(application, {name: user.password for name, user in config.users.items()}, clock)
+    if proxy := config.server.behind_proxy:
+        application = Forwarded(application, proxy.trusted)
+    application = AccessLog(application, clock)
+    tls = config.server.tls
+    server = make_server(
+        application, config.server.listen, Tls(str(tls.certificate), str(tls.key)) if tls else None, limits
+    )
+    transports = [graph.transport for graph in graphs.values()]
+    return Bridge(server, drivers, list(overlays.values()), accounts, transports, database)
+
+
+def state_folder(config: Config) -> Path:
+    """The state folder, made when it is missing, closed to others.
+
+    Raises:
+        ConfigError.
+    """
+    folder = config.state.folder()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / "spool").mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"the state folder {folder} cannot be used: {error.strerror}") from None
+    return folder
+
+
+def open_database(folder: Path) -> Database:
+    """The state file: locks, dead properties, side files, recent uploads."""
+    schema = (*locks.SCHEMA, *deadprops.SCHEMA, *sidestore.SCHEMA, *UploadsTable.SCHEMA)
+    return Database.open(folder / "state.sqlite", schema)
+
+
+def settings(name: str, account: Account) -> AccountSettings:
+    """How an account signs in, for the token layer."""
+    cloud = account.where
+    delegated = ["Files.ReadWrite.All"]
+    if account.tenant != "consumers":
+        delegated.append("Sites.Read.All")  # personal accounts cannot even ask for it
+    app_only = account.sign_in == "client_secret"
+    return AccountSettings(
+        name=name,
+        client_id=account.client_id,
+        authority=f"{cloud.login}/{account.tenant}",
+        scopes=tuple(f"{cloud.graph_origin}/{scope}" for scope in ([".default"] if app_only else delegated)),
+        method="client_secret" if app_only else "device_code",
+        client_secret=account.client_secret.read() if account.client_secret else None,
+        instance_discovery=isinstance(account.cloud, str),
+        verify=str(cloud.ca_file) if cloud.ca_file else True,
+    )
+
+
+def _graph(account: Account, tokens: SignedInAccount, clock: Clock) -> Graph:
+    cloud = account.where
+    base = cloud.graph_base
+    transport = Transport(clock, hosts=HostRules(base), verify=str(cloud.ca_file) if cloud.ca_file else True)
+    return Graph(transport, tokens, base, clock)
+
+
+def make_driver(policy: Policy, graph: Graph, uploads: UploadsTable, clock: Clock) -> GraphDriver:
+    """The driver of a policy; it looks its drive up with the first request."""
+    if policy.driver == "onedrive":
+        return OneDrive.open(graph, user=policy.user, root=policy.root, clock=clock, uploads=uploads)
+    return SharePoint.open(
+        graph,
+        site=policy.site or "",
+        library=policy.library,
+        drive_id=policy.drive_id,
+        root=policy.root,
+        clock=clock,
+        uploads=uploads,
+    )
+
+
+def _locked(table: LockTable, policy: str) -> Callable[[DavPath], bool]:
+    return lambda path: bool(table.covering(policy, path))
+
+
+def _hosts(config: Config) -> frozenset[str]:
+    proxy = config.server.behind_proxy
+    name = urlsplit(proxy.public_url).hostname if proxy and proxy.public_url else None
+    return frozenset({name.lower()} if name else ())

@@ -1,0 +1,166 @@
+"""`davbridge demo`: the bridge on the emulator, in one command, with lines to paste."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import shlex
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import click
+import yaml
+
+from davbridge.auth import hash_password
+from davbridge.config import load
+from davbridge.edge.server import parse_listen
+from davbridge.service import configure_logging, run
+
+if TYPE_CHECKING:
+    from davbridge.app import Bridge
+    from davbridge.emulator import Emulator
+
+USER = "demo"
+_USUAL_PORT = 8080
+
+
+@click.command()
+@click.option("--port", type=int, help="Port on 127.0.0.1; 0 for any. Default: 8080, or any when that is in use.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON line with the addresses instead of the page.")
+@click.option("--verbose", is_flag=True, help="Log each request.")
+def demo(port: int | None, as_json: bool, verbose: bool) -> None:
+    """Serve an emulated OneDrive and SharePoint library on this machine. Nothing leaves it, and nothing is kept."""
+    from davbridge.emulator import Emulator  # noqa: PLC0415 - only the demo has the emulator
+
+    configure_logging(logging.INFO if verbose else logging.WARNING)
+    password = secrets.token_urlsafe(9)
+    with tempfile.TemporaryDirectory(prefix="davbridge-demo-") as name, Emulator.start() as emulator:
+        folder = Path(name)
+        seed(emulator)
+        config = load(_write_config(folder, emulator, password, _free_port(port)))
+
+        def ready(bridge: Bridge) -> None:
+            base = f"http://{bridge.server.addresses[0]}"
+            if as_json:
+                click.echo(json.dumps({"base": base, "user": USER, "password": password, **emulator.facts()}))
+            else:
+                click.echo(page(base, password, folder))
+
+        run(config, ready=ready)
+        if not as_json:
+            click.echo("Stopped; nothing is left.")
+
+
+def _free_port(wanted: int | None) -> int:
+    if wanted is not None:
+        return wanted
+    import socket  # noqa: PLC0415 - one look, here only
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", _USUAL_PORT))
+        except OSError:
+            click.echo(f"Port {_USUAL_PORT} is in use; taking another one.", err=True)
+            return 0
+    return _USUAL_PORT
+
+
+def _write_config(folder: Path, emulator: Emulator, password: str, port: int) -> Path:
+    """A configuration as a person would write it, and the small one that davfs2 needs."""
+    (folder / "secret").write_text(emulator.client_secret)
+    # kernels from 6.15 on read folders in larger pieces than davfs2's own default buffer
+    (folder / "davfs2.conf").write_text("buf_size 64\nuse_locks 1\n")
+    listen = f"127.0.0.1:{port}"
+    parse_listen(listen)
+    cloud = {"graph": emulator.graph_url, "login": emulator.login_url, "ca_file": emulator.ca_file}
+    account = {
+        "tenant": emulator.tenant,
+        "client_id": emulator.client_id,
+        "sign_in": "client_secret",
+        "client_secret": {"file": str(folder / "secret")},
+        "cloud": cloud,
+    }
+    both = {"account": "emulated", "access": {USER: "write"}}
+    config = {
+        "server": {"listen": listen},
+        "state": {"directory": str(folder / "state")},
+        "accounts": {"emulated": account},
+        "policies": {
+            "me": {"mount": "/me", "driver": "onedrive", "user": emulator.user, **both},
+            "team": {
+                "mount": "/team",
+                "driver": "sharepoint",
+                "site": emulator.site_url,
+                "library": "Documents",
+                **both,
+            },
+        },
+        "users": {USER: {"password": hash_password(password)}},
+    }
+    path = folder / "config.yaml"
+    path.touch(0o600)
+    path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+    return path
+
+
+def seed(emulator: Emulator) -> None:
+    """Some files to look at."""
+    day = datetime(2026, 3, 3, 9, 10, 11, tzinfo=UTC)
+    mine, team = emulator.drive("business"), emulator.drive("documents")
+    mine.put("/Welcome.txt", b"This file lies in an emulated OneDrive. Change it, move it, delete it.\n", modified=day)
+    mine.put(
+        "/Documents/Travel plan.md",
+        b"# Travel plan\n\n1. Mount the drive.\n2. Forget that it is there.\n",
+        modified=day,
+    )
+    mine.put("/Documents/Fox \N{FOX FACE}.txt", b"Names may hold what Unicode has.\n", modified=day)
+    mine.put("/Documents/100 % #1 & more + [tests].csv", b"name,needs escaping\nthis one,yes\n", modified=day)
+    mine.mkdir("/Pictures")
+    team.put("/Read me first.txt", b"A SharePoint document library, shared by the team.\n", modified=day)
+    team.put("/Reports/2026/March.csv", b"day,files\n1,120\n2,98\n", modified=day)
+
+
+def page(base: str, password: str, folder: Path) -> str:
+    """What a person reads: where, who, and lines to paste. Each command is one line."""
+    host = urlsplit(base).netloc
+    auth = f"-u {USER}:{password}"
+    rclone = f"--webdav-url {base}/me --webdav-user {USER} --webdav-pass $(rclone obscure {password})"
+    sudo = "" if os.geteuid() == 0 else "sudo "
+    conf = shlex.quote(str(folder / "davfs2.conf"))
+    davfs = f"printf '{USER}\\n{password}\\n' | {sudo}mount -t davfs -o conf={conf} {base}/me /mnt/davbridge"
+    return f"""
+davbridge serves an emulated OneDrive and an emulated SharePoint library:
+
+  OneDrive:   {base}/me/
+  SharePoint: {base}/team/
+  user:       {USER}
+  password:   {password}
+
+Paste into another terminal:
+
+ curl: upload hello.txt, download it again
+  echo hello > hello.txt; curl --fail -sS {auth} -T hello.txt {base}/me/
+  curl --fail -sS {auth} -O {base}/me/hello.txt
+ rclone: copy the current folder, compare, mount
+  rclone copy {rclone} . :webdav:copied
+  rclone check --download {rclone} . :webdav:copied
+  mkdir -p /tmp/davbridge-rclone; rclone mount {rclone} :webdav: /tmp/davbridge-rclone --vfs-cache-mode writes
+ davfs2: as a folder of the system
+  {sudo}mkdir -p /mnt/davbridge
+  {davfs}
+ cadaver: a prompt (it asks for user and password)
+  cadaver {base}/me/
+ Windows (once as administrator, since this demo has no TLS: set BasicAuthLevel of the WebClient service to 2)
+  net use * {base}/me /user:{USER} {password}
+ macOS Finder: Go, Connect to Server (Cmd-K)
+  open http://{USER}@{host}/me/
+ browser
+  {base}/me/
+
+Ctrl-C ends it."""

@@ -1,0 +1,165 @@
+"""Reading the file: every mistake is one sentence with its line, and what was probably meant."""
+
+from __future__ import annotations
+
+import difflib
+import typing
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from davbridge.config.model import Config
+from davbridge.errors import ConfigError
+
+Place = tuple[str | int, ...]
+
+
+def load(path: Path) -> Config:
+    """The configuration in `path`. Relative paths in it are relative to its folder.
+
+    Raises:
+        ConfigError: one line for each mistake, `file:line: where: what`.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8") from None
+    try:
+        root = yaml.compose(text, yaml.SafeLoader)
+        _refuse_repeated_keys(root)
+        data = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(f"{path}:{line}: {error.problem or 'this is not YAML'}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: this is not YAML: {error}") from None
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}: the file is empty; config.example.yaml shows what belongs into it")
+    try:
+        config = Config.model_validate(data)
+    except ValidationError as error:
+        problems = [(tuple(one["loc"]), _message(one)) for one in error.errors()]
+        raise _error(path, root, problems) from None
+    if problems := list(_contradictions(config)):
+        raise _error(path, root, problems)
+    return _resolved(config, path.parent)
+
+
+def _contradictions(config: Config) -> Iterator[tuple[Place, str]]:
+    """What only the whole shows."""
+    mounts: dict[str, str] = {}
+    for name, policy in config.policies.items():
+        if policy.account not in config.accounts:
+            hint = _nearest(policy.account, config.accounts)
+            yield ("policies", name, "account"), f"there is no account {policy.account!r}{hint}"
+        for user in policy.access:
+            if user not in config.users:
+                yield ("policies", name, "access", user), f"there is no user {user!r}{_nearest(user, config.users)}"
+        for mount, other in mounts.items():
+            mine, theirs = policy.mount.lower() + "/", mount.lower() + "/"
+            if mine.startswith(theirs) or theirs.startswith(mine):
+                yield ("policies", name, "mount"), f"{policy.mount} and {mount} of {other} overlap"
+        mounts[policy.mount] = name
+    for name, account in config.accounts.items():
+        if account.client_secret is not None:
+            try:
+                account.client_secret.read()
+            except ValueError as error:
+                yield ("accounts", name, "client_secret"), str(error)
+
+
+def _message(error: Any) -> str:
+    kind, place = error["type"], error["loc"]
+    if kind == "extra_forbidden":
+        return f"the key is not known{_nearest(str(place[-1]), _known_keys(place[:-1]))}"
+    if kind == "missing":
+        return "the key is missing"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return message[0].lower() + message[1:] if message else kind
+
+
+def _nearest(word: str, known: typing.Iterable[str]) -> str:
+    found = difflib.get_close_matches(word, list(known), 1, 0.5)
+    return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def _known_keys(place: Sequence[str | int]) -> list[str]:
+    """The keys of the model at a place of the file."""
+    kind: Any = Config
+    for name in place:
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            field = kind.model_fields.get(str(name))
+            kind = _model_in(field.annotation) if field else kind
+        elif typing.get_origin(kind) is dict:
+            kind = _model_in(typing.get_args(kind)[1])
+    return list(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else []
+
+
+def _model_in(annotation: Any) -> Any:
+    """The part of an annotation that is a model or a dictionary of models."""
+    if typing.get_origin(annotation) is dict or (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        return annotation
+    return next((found for part in typing.get_args(annotation) if (found := _model_in(part))), None)
+
+
+def _error(path: Path, root: yaml.Node | None, problems: Sequence[tuple[Place, str]]) -> ConfigError:
+    lines = dict.fromkeys(
+        f"{path}:{_line(root, place)}: {'.'.join(str(part) for part in _shown(place)) or 'the file'}: {message}"
+        for place, message in problems
+    )
+    return ConfigError("\n".join(lines))
+
+
+def _shown(place: Place) -> Place:
+    # pydantic names the branch of a union, too
+    return tuple(
+        part for part in place if not (isinstance(part, str) and (part[:1].isupper() or part.startswith("literal[")))
+    )
+
+
+def _line(node: yaml.Node | None, place: Place) -> int:
+    """The line of the deepest node on the way to `place`."""
+    line = 1
+    for part in _shown(place):
+        if isinstance(node, yaml.MappingNode):
+            found = next(((key, value) for key, value in node.value if key.value == str(part)), None)
+            if found is None:
+                return line
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+    return line
+
+
+def _refuse_repeated_keys(node: yaml.Node | None) -> None:
+    """YAML takes the last of two equal keys without a word; a policy would be gone."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"the key {key.value!r} is there twice", problem_mark=key.start_mark)
+            seen.add(key.value)
+            _refuse_repeated_keys(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            _refuse_repeated_keys(value)
+
+
+def _resolved(config: Config, folder: Path) -> Config:
+    """Relative paths made absolute."""
+    state = config.state
+    if state.directory is not None:
+        state = state.model_copy(update={"directory": folder / state.directory.expanduser()})
+    server = config.server
+    if server.tls is not None:
+        tls = server.tls.model_copy(
+            update={"certificate": folder / server.tls.certificate, "key": folder / server.tls.key}
+        )
+        server = server.model_copy(update={"tls": tls})
+    return config.model_copy(update={"state": state, "server": server})

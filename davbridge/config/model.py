@@ -1,0 +1,243 @@
+"""What may stand in the YAML, field by field. The names are a contract (docs/configuration.md)."""
+
+from __future__ import annotations
+
+import os
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from davbridge.auth.passwords import is_hash
+from davbridge.redact import Secret
+
+
+class Model(BaseModel):
+    """Frozen, and strict about keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _https(value: str) -> str:
+    if urlsplit(value).scheme != "https" or not urlsplit(value).hostname:
+        raise ValueError("must be a URL that begins with https://")
+    return value.rstrip("/")
+
+
+def _not_yet(instead: str) -> Any:
+    def refuse(value: Any) -> Any:
+        if value is not None:
+            raise ValueError(f"is not available yet; {instead}")
+        return value
+
+    return BeforeValidator(refuse)
+
+
+HttpsUrl = Annotated[str, AfterValidator(_https)]
+
+
+class Tls(Model):
+    """PEM files of the certificate (with its chain) and its key."""
+
+    certificate: Path
+    key: Path
+
+
+class BehindProxy(Model):
+    """A reverse proxy in front: whose word on scheme, host and client is taken, and the address that people use."""
+
+    trusted: list[IPv4Network | IPv6Network] = Field(min_length=1)
+    public_url: str | None = None
+
+
+class Server(Model):
+    """Where the bridge listens."""
+
+    listen: Annotated[list[str], BeforeValidator(_as_list)] = Field(default=["127.0.0.1:8080"], min_length=1)
+    tls: Tls | None = None
+    behind_proxy: BehindProxy | None = None
+    workers: Annotated[Literal[1], Field(description="one process, until the mirror is shared")] = 1
+    metrics: Annotated[str | None, _not_yet("leave it out")] = None
+
+    @field_validator("workers", mode="before")
+    @classmethod
+    def _one_worker(cls, value: Any) -> Any:
+        if value != 1:
+            raise ValueError("more than one worker is not available yet; leave it out")
+        return value
+
+
+class State(Model):
+    """Where locks, dead properties, side files and tokens are kept."""
+
+    directory: Path | None = None
+    redis: Annotated[str | None, _not_yet("use directory")] = None
+
+    def folder(self) -> Path:
+        """The folder: as configured, else systemd's $STATE_DIRECTORY, else the user's own."""
+        if self.directory:
+            return self.directory
+        if given := os.environ.get("STATE_DIRECTORY"):
+            return Path(given.split(":")[0])
+        base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
+        return Path(base) / "davbridge"
+
+
+class SecretPlace(Model):
+    """Where a secret is: in a file, an environment variable, or a systemd credential. Never the value itself."""
+
+    file: Path | None = None
+    env: str | None = None
+    credential: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_value(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            raise ValueError("takes no secret itself; write {file: PATH}, {env: NAME} or {credential: NAME}")
+        return value
+
+    @model_validator(mode="after")
+    def _one_place(self) -> SecretPlace:
+        if sum(place is not None for place in (self.file, self.env, self.credential)) != 1:
+            raise ValueError("needs exactly one of file, env and credential")
+        return self
+
+    def read(self) -> Secret:
+        """The secret.
+
+        Raises:
+            ValueError: it is not there, or empty; the message names the place.
+        """
+        if self.env is not None:
+            value, where = os.environ.get(self.env, ""), f"the environment variable {self.env}"
+        else:
+            folder = Path(os.environ.get("CREDENTIALS_DIRECTORY", "."))
+            path = self.file or folder / str(self.credential)
+            where = str(path)
+            try:
+                value = path.read_text("utf-8").strip()
+            except OSError as error:
+                raise ValueError(f"{where} cannot be read: {error.strerror}") from None
+        if not value:
+            raise ValueError(f"{where} is empty or not set")
+        return Secret(value)
+
+
+class Cloud(Model):
+    """A Microsoft cloud: the base URLs of Graph and of the sign-in, and a CA file for private ones."""
+
+    graph: HttpsUrl
+    login: HttpsUrl
+    ca_file: Path | None = None
+
+    @property
+    def graph_base(self) -> str:
+        """With the API version."""
+        return self.graph if urlsplit(self.graph).path else f"{self.graph}/v1.0"
+
+    @property
+    def graph_origin(self) -> str:
+        parts = urlsplit(self.graph)
+        return f"{parts.scheme}://{parts.netloc}"
+
+
+CLOUDS = {
+    "global": Cloud(graph="https://graph.microsoft.com", login="https://login.microsoftonline.com"),
+    "us_gov": Cloud(graph="https://graph.microsoft.us", login="https://login.microsoftonline.us"),
+    "us_gov_dod": Cloud(graph="https://dod-graph.microsoft.us", login="https://login.microsoftonline.us"),
+    "china": Cloud(graph="https://microsoftgraph.chinacloudapi.cn", login="https://login.chinacloudapi.cn"),
+}
+
+
+class Account(Model):
+    """A Microsoft identity."""
+
+    tenant: str = Field(min_length=1)
+    client_id: str = Field(min_length=1)
+    sign_in: Literal["device_code", "client_secret", "browser", "certificate", "managed_identity"]
+    client_secret: SecretPlace | None = None
+    cloud: Literal["global", "us_gov", "us_gov_dod", "china"] | Cloud = "global"
+
+    @field_validator("sign_in")
+    @classmethod
+    def _known_method(cls, value: str) -> str:
+        if value not in ("device_code", "client_secret"):
+            raise ValueError(f"{value} is not available yet; use device_code or client_secret")
+        return value
+
+    @model_validator(mode="after")
+    def _secret_fits(self) -> Account:
+        if (self.sign_in == "client_secret") != (self.client_secret is not None):
+            needs = "needs" if self.sign_in == "client_secret" else "takes no"
+            raise ValueError(f"sign_in: {self.sign_in} {needs} client_secret")
+        return self
+
+    @property
+    def where(self) -> Cloud:
+        """The cloud with its addresses."""
+        return CLOUDS[self.cloud] if isinstance(self.cloud, str) else self.cloud
+
+
+class Policy(Model):
+    """One mount: whose tree, from which folder on, for whom."""
+
+    mount: str
+    account: str
+    driver: Literal["onedrive", "sharepoint"]
+    root: str = "/"
+    download: Literal["proxy", "redirect", "auto"] = "auto"
+    access: dict[str, Literal["read", "write"]] = {}
+    user: str | None = None
+    site: str | None = None
+    library: str | None = None
+    drive_id: str | None = None
+
+    @field_validator("mount")
+    @classmethod
+    def _mount_form(cls, value: str) -> str:
+        if not value.startswith("/") or value != "/" + value.strip("/") or value == "/" or "//" in value:
+            raise ValueError("must be a path such as /me: with a slash before it, none behind it, and not / alone")
+        if any(char in value for char in "%?#\\"):
+            raise ValueError("may not contain % ? # or \\")
+        return value
+
+    @model_validator(mode="after")
+    def _fits_driver(self) -> Policy:
+        if self.driver == "sharepoint":
+            if not (self.site or self.drive_id):
+                raise ValueError("driver: sharepoint needs site (any URL of it) or drive_id")
+            if self.user:
+                raise ValueError("driver: sharepoint takes no user")
+        elif self.site or self.library or self.drive_id:
+            raise ValueError("driver: onedrive takes no site, library or drive_id")
+        return self
+
+
+class User(Model):
+    """Somebody who may come in by DAV."""
+
+    password: str
+
+    @field_validator("password")
+    @classmethod
+    def _hashed(cls, value: str) -> str:
+        if not is_hash(value):
+            raise ValueError("is not an argon2id hash; make one with `davbridge hash-password`")
+        return value
+
+
+class Config(Model):
+    """The whole file."""
+
+    server: Server = Server()
+    state: State = State()
+    accounts: dict[str, Account] = Field(min_length=1)
+    policies: dict[str, Policy] = Field(min_length=1)
+    users: dict[str, User] = {}
