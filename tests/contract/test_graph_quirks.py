@@ -294,6 +294,14 @@ def test_stale_if_match_is_caught_by_graph(driver: GraphDriver, emulator: Emulat
     assert emulator.drive("documents").read("/a.txt") == b"theirs"
 
 
+def test_refused_tag_of_an_unchanged_file(driver: GraphDriver, emulator: Emulator) -> None:
+    """Graph may refuse a tag although the content is the same; it is looked at again before a client hears 412."""
+    etag = put(driver, "/a.txt", b"one").item.etag
+    emulator.faults.add("put content", Status(412, code="resourceModified"))
+    put(driver, "/a.txt", b"two", if_match=etag)
+    assert read(driver, "/a.txt") == b"two"
+
+
 def test_deleted_by_others(driver: GraphDriver, emulator: Emulator) -> None:
     """A known item that has gone is told as gone, whatever is asked of it."""
     drive = emulator.drive("documents")
