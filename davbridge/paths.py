@@ -20,6 +20,8 @@ _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f"*:<>?/\\|]')
 _RESERVED = {".lock", "con", "prn", "aux", "nul", "desktop.ini"} | {
     f"{device}{number}" for device in ("com", "lpt") for number in range(10)
 }
+# Graph cannot store these; their full-width look-alikes can be stored, and are what rclone uses, too (§9.2)
+LOOK_ALIKES = str.maketrans('"*:<>?\\|', "\uff02\uff0a\uff1a\uff1c\uff1e\uff1f\uff3c\uff5c")
 MAX_NAME = 255
 MAX_PATH = 400
 
@@ -68,7 +70,9 @@ class DavPath:
         """Read a percent-encoded URL path: split on `/` first, then decode each segment exactly once.
 
         A trailing slash and empty segments are ignored; `.` and `..` (also encoded) are refused, since a client has
-        resolved its own before sending. Names are returned as sent (no Unicode normalisation).
+        resolved its own before sending. Names are returned as sent (no Unicode normalisation), but for the characters
+        that OneDrive cannot store: these are their look-alikes from here on, so that `a?b` and the stored `a？b` are
+        one name (docs/decisions/002).
 
         Raises:
             BadPath: not UTF-8, an encoded slash, NUL, or a dot segment.
@@ -83,7 +87,7 @@ class DavPath:
                 raise BadPath("the path is not valid UTF-8") from None
             if name in (".", "..") or "/" in name or "\x00" in name:
                 raise BadPath(f"the path may not contain the segment {name!r}")
-            names.append(name)
+            names.append(name.translate(LOOK_ALIKES))
         return cls(tuple(names))
 
     @property

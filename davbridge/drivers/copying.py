@@ -15,7 +15,7 @@ from davbridge.errors import AlreadyExists, NotFound, UnknownOutcome, Unsupporte
 from davbridge.graph.copies import copy_item
 from davbridge.graph.items import create_folder, update_item
 from davbridge.graph.model import DriveItem, ItemRef
-from davbridge.mirror.cache import own_key
+from davbridge.mirror.keys import own_key
 from davbridge.paths import DavPath
 
 

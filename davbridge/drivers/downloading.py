@@ -15,7 +15,7 @@ from davbridge.drivers.tree import Tree
 from davbridge.errors import BadUpstream, DownloadBroken, NotFound, PreconditionFailed, RangeNotSatisfiable, Unsupported
 from davbridge.graph.downloads import ContentStream, UrlExpired, open_download
 from davbridge.graph.model import DriveItem
-from davbridge.mirror.cache import content_key
+from davbridge.mirror.keys import content_key
 from davbridge.paths import DavPath
 from davbridge.redact import Secret
 

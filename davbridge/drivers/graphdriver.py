@@ -27,7 +27,8 @@ from davbridge.graph.client import Graph
 from davbridge.graph.drives import get_drive
 from davbridge.graph.items import create_folder, delete_item, get_item, update_item
 from davbridge.graph.model import Drive, DriveItem, ItemRef
-from davbridge.mirror.cache import TTL_SECONDS, MetadataCache, content_key, key_of
+from davbridge.mirror.cache import TTL_SECONDS, MetadataCache
+from davbridge.mirror.keys import content_key, key_of
 from davbridge.mirror.urls import DownloadUrls
 from davbridge.paths import DavPath
 from davbridge.redact import Secret

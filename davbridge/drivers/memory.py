@@ -8,14 +8,13 @@ It must never grow an ability that `protocol.py` does not name, except `add_pack
 
 from __future__ import annotations
 
-import mimetypes
 import threading
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from datetime import datetime
 
 from davbridge.body import Body
 from davbridge.clock import Clock
+from davbridge.drivers.memorynode import MemoryDownload, Node
 from davbridge.drivers.pairs import check_pair
 from davbridge.drivers.protocol import Item, Kind, Quota, Span, Times, Written
 from davbridge.errors import (
@@ -31,63 +30,6 @@ from davbridge.paths import DavPath, fold
 from davbridge.redact import Secret
 
 SAFE_SAVE_SECONDS = 600.0
-
-
-@dataclass(eq=False)
-class _Node:
-    id: str
-    name: str
-    kind: Kind
-    created: datetime
-    modified: datetime
-    content: bytes = b""
-    version: int = 1
-    children: dict[str, _Node] = field(default_factory=dict)
-    uploaded_at: float | None = None
-
-    def item(self) -> Item:
-        is_file = self.kind is Kind.FILE
-        guessed = mimetypes.guess_type(self.name, strict=False)[0] or "application/octet-stream"
-        return Item(
-            id=self.id,
-            name=self.name,
-            kind=self.kind,
-            size=len(self.content),
-            etag=f"{self.id}-{self.version}" if is_file else "",
-            created=self.created,
-            modified=self.modified,
-            content_type=guessed if is_file else "",
-        )
-
-    def walk(self) -> Iterator[_Node]:
-        yield self
-        for child in self.children.values():
-            yield from child.walk()
-
-
-class MemoryDownload:
-    """A download of one version; it cannot break."""
-
-    def __init__(self, item: Item, content: bytes, start: int, end: int) -> None:
-        self.item = item
-        self.start = start
-        self.length = end - start
-        self.total = len(content)
-        self._rest = memoryview(content)[start:end]
-
-    def read(self, size: int) -> bytes:
-        """Up to `size` bytes; empty at the end."""
-        block, self._rest = bytes(self._rest[:size]), self._rest[size:]
-        return block
-
-    def close(self) -> None:
-        self._rest = memoryview(b"")
-
-    def __enter__(self) -> MemoryDownload:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
 
 class MemoryDriver:
@@ -229,18 +171,18 @@ class MemoryDriver:
     def _now(self) -> datetime:
         return self._clock.now().replace(microsecond=0)
 
-    def _make(self, name: str, kind: Kind) -> _Node:
+    def _make(self, name: str, kind: Kind) -> Node:
         self._count += 1
-        return _Node(f"M{self._count}", name, kind, self._now(), self._now())
+        return Node(f"M{self._count}", name, kind, self._now(), self._now())
 
-    def _duplicate(self, node: _Node, *, deep: bool) -> _Node:
+    def _duplicate(self, node: Node, *, deep: bool) -> Node:
         made = self._make(node.name, node.kind)
         made.content, made.created, made.modified = node.content, node.created, node.modified
         if deep:
             made.children = {key: self._duplicate(child, deep=True) for key, child in node.children.items()}
         return made
 
-    def _find(self, path: DavPath) -> _Node:
+    def _find(self, path: DavPath) -> Node:
         node = self._root
         for key in path.folded:
             if key not in node.children:
@@ -248,7 +190,7 @@ class MemoryDriver:
             node = node.children[key]
         return node
 
-    def _parent(self, path: DavPath) -> _Node:
+    def _parent(self, path: DavPath) -> Node:
         try:
             folder = self._find(path.parent)
         except NotFound:
@@ -264,9 +206,7 @@ class MemoryDriver:
         if quota is not None and more > quota.available:
             raise QuotaExceeded("the drive is full")
 
-    def _check_put(
-        self, path: DavPath, length: int, if_match: str | None, if_absent: bool
-    ) -> tuple[_Node, _Node | None]:
+    def _check_put(self, path: DavPath, length: int, if_match: str | None, if_absent: bool) -> tuple[Node, Node | None]:
         if path.is_root:
             raise Unsupported("the root is a folder and has no content")
         folder = self._parent(path)
@@ -283,7 +223,7 @@ class MemoryDriver:
         self._check_room(length - (len(old.content) if old else 0))
         return folder, old
 
-    def _check_pair(self, source: DavPath, target: DavPath, *, replace: bool) -> tuple[_Node, _Node, _Node | None]:
+    def _check_pair(self, source: DavPath, target: DavPath, *, replace: bool) -> tuple[Node, Node, Node | None]:
         """The source, the target's folder, and what stands at the target."""
         node = self._find(source)
         folder = self._parent(target)
@@ -293,7 +233,7 @@ class MemoryDriver:
         return node, folder, old
 
 
-def _is_safe_save(node: _Node, old: _Node, now: float) -> bool:
+def _is_safe_save(node: Node, old: Node, now: float) -> bool:
     fresh = node.uploaded_at is not None and now - node.uploaded_at < SAFE_SAVE_SECONDS
     return fresh and node.kind is Kind.FILE and old.kind is Kind.FILE
 
@@ -303,7 +243,7 @@ def _check_match(item: Item, if_match: str | None) -> None:
         raise PreconditionFailed(f"{item.name!r} has changed")
 
 
-def _set(node: _Node, times: Times | None) -> None:
+def _set(node: Node, times: Times | None) -> None:
     if times and times.modified:
         node.modified = times.modified.replace(microsecond=0)
     if times and times.created:

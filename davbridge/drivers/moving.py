@@ -23,7 +23,7 @@ from davbridge.errors import AlreadyExists, BridgeError, NotFound, ParentNotFoun
 from davbridge.graph.items import delete_item, get_item, update_item
 from davbridge.graph.model import DriveItem, ItemRef
 from davbridge.graph.uploads import put_content, upload
-from davbridge.mirror.cache import content_key, key_of, own_key
+from davbridge.mirror.keys import content_key, key_of, own_key
 from davbridge.paths import DavPath
 
 log = logging.getLogger(__name__)

@@ -28,7 +28,7 @@ from davbridge.errors import (
 from davbridge.graph.items import get_item, update_item
 from davbridge.graph.model import DriveItem, ItemRef
 from davbridge.graph.uploads import SIMPLE_LIMIT, put_content, upload
-from davbridge.mirror.cache import content_key
+from davbridge.mirror.keys import content_key
 from davbridge.paths import DavPath
 
 NO_TIMES = Times()

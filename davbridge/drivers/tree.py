@@ -17,7 +17,8 @@ from davbridge.errors import NotFound, ParentNotFound, Unsupported
 from davbridge.graph.client import Graph
 from davbridge.graph.items import get_folder, get_item, list_children
 from davbridge.graph.model import DriveItem, ItemRef
-from davbridge.mirror.cache import Key, MetadataCache, Place, content_key, key_of
+from davbridge.mirror.cache import MetadataCache, Place
+from davbridge.mirror.keys import Key, content_key, key_of
 from davbridge.mirror.urls import DownloadUrls
 from davbridge.paths import DavPath, fold
 

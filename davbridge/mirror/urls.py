@@ -12,7 +12,7 @@ from cachetools import TTLCache
 
 from davbridge.clock import Clock
 from davbridge.graph.model import DriveItem
-from davbridge.mirror.cache import Key
+from davbridge.mirror.keys import Key
 from davbridge.redact import Secret
 
 URL_SECONDS = 240.0

@@ -26,7 +26,8 @@ class Demo:
 
     def line(self, *words: str) -> str:
         """The printed command line that holds all of `words`."""
-        found = [line.strip() for line in self.text.splitlines() if all(word in line for word in words)]
+        lines = [line.strip() for line in self.text.splitlines() if line.startswith("  ")]
+        found = [line for line in lines if all(word in line for word in words)]
         assert found, f"the demo printed no line with {words}:\n{self.text}"
         return found[0]
 
@@ -63,6 +64,7 @@ def demo() -> Iterator[Demo]:
         process.send_signal(signal.SIGINT)
         status = process.wait(60)
         rest.join(10)
+        process.stdout.close()
     tail = "".join(lines)[len(text) :]
     assert status == 0, f"the demo ended with {status}:\n{tail}"
     assert "Traceback" not in tail, tail

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from davbridge.errors import BadPath, NameRefused
-from davbridge.paths import ROOT, DavPath, check_name, fold
+from davbridge.paths import LOOK_ALIKES, ROOT, DavPath, check_name, fold
 
 
 @pytest.mark.parametrize(
@@ -49,10 +49,10 @@ def test_parse_never_leaves_the_root(raw: bytes) -> None:
 
 @given(st.lists(st.text(st.characters(exclude_characters="/\x00", exclude_categories=["Cs"]), min_size=1), max_size=4))
 def test_url_round_trips(names: list[str]) -> None:
-    """An href that we print is read back as the same path."""
+    """An href that we print is read back as the same path; what OneDrive cannot store is its look-alike by then."""
     if {".", ".."} & set(names):
         return
-    path = DavPath(tuple(names))
+    path = DavPath(tuple(name.translate(LOOK_ALIKES) for name in names))
     assert DavPath.parse(path.url()) == path
 
 
