@@ -9,7 +9,8 @@ import pytest
 
 from davbridge.clock import ManualClock
 from davbridge.graph.model import DriveItem, ItemRef
-from davbridge.mirror.cache import MetadataCache, key_of, own_key
+from davbridge.mirror.cache import MetadataCache
+from davbridge.mirror.keys import key_of, own_key
 from davbridge.mirror.urls import DownloadUrls
 from davbridge.mirror.versions import is_older, version_of
 from davbridge.paths import DavPath
