@@ -25,7 +25,8 @@ def main() -> int:
     console = Console()
     with (
         tempfile.TemporaryDirectory(prefix="davbridge-bench-") as folder,
-        console.status("starting the servers") as status,all_servers(Path(folder)) as servers
+        console.status("starting the servers") as status,
+        all_servers(Path(folder)) as servers,
     ):
         figures = {}
         for case in CASES:

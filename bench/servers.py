@@ -53,6 +53,7 @@ class Server:
 
 
 def free_port() -> int:
+    """A port that nobody uses at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -146,7 +147,12 @@ accounts:
     cloud: {{graph: "{emulator["graph_url"]}", login: "{emulator["login_url"]}", ca_file: "{emulator["ca_file"]}"}}
 policies:
   bench:
-    {{mount: /bench, account: bench, driver: onedrive, user: {emulator["user"]}, download: proxy, access: {{{USER}: write}}}}
+    mount: /bench
+    account: bench
+    driver: onedrive
+    user: {emulator["user"]}
+    download: proxy
+    access: {{{USER}: write}}
 users:
   {USER}: {{password: "{hash_password(PASSWORD)}"}}
 """
@@ -166,7 +172,8 @@ def _rclone(work: Path, emulator: dict[str, str]) -> Iterator[Server]:
         {"access_token": emulator["access_token"], "token_type": "Bearer", "expiry": "2099-01-01T00:00:00Z"}
     )
     configuration.write_text(
-        f"[cloud]\ntype = onedrive\nregion = global\ndrive_type = business\ndrive_id = {emulator['drive_id']}\ntoken = {token}\n"
+        "[cloud]\ntype = onedrive\nregion = global\ndrive_type = business\n"
+        f"drive_id = {emulator['drive_id']}\ntoken = {token}\n"
     )
     log = work / "rclone.log"
     command = [

@@ -86,7 +86,8 @@ def _write_config(folder: Path, emulator: Emulator, password: str, port: int) ->
         "client_secret": {"file": str(folder / "secret")},
         "cloud": cloud,
     }
-    both = {"account": "emulated", "access": {USER: "write"}}
+    # proxy: no client trusts the emulator's throwaway certificate, so none could follow a redirect
+    both = {"account": "emulated", "download": "proxy", "access": {USER: "write"}}
     config = {
         "server": {"listen": listen},
         "state": {"directory": str(folder / "state")},

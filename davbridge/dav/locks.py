@@ -111,6 +111,12 @@ class LockTable:
                 (mount, _key(path), *values),
             )
 
+    def forget_below(self, mount: str, path: DavPath) -> None:
+        """Remove the locks of all below `path`, but not its own: it was replaced, and its URL is still there."""
+        where, values = _below(path)
+        with self._database.transaction() as transaction:
+            transaction.execute(f"DELETE FROM locks WHERE mount = ? AND {where}", (mount, *values))  # noqa: S608 - ours
+
     def any(self, mount: str) -> bool:
         """Whether the mount has any lock: most requests need to look no further."""
         return bool(self._database.read("SELECT 1 FROM locks WHERE mount = ? LIMIT 1", (mount,)))

@@ -58,7 +58,8 @@ def demo() -> Iterator[Demo]:
         base = re.search(r"http://127\.0\.0\.1:\d+", text)
         user = re.search(r"(?im)^\s*user:?\s+(\S+)", text)
         password = re.search(r"(?im)^\s*password:?\s+(\S+)", text)
-        assert base and user and password, f"the demo does not say where and who:\n{text}"
+        if not (base and user and password):
+            pytest.fail(f"the demo does not say where and who:\n{text}")
         yield Demo(text, base[0], user[1], password[1])
     finally:
         process.send_signal(signal.SIGINT)

@@ -1,7 +1,7 @@
 """A davfs2 mount, in a mount namespace of its own, so that no mount outlives its test.
 
-Kernels from 6.15 on ask FUSE for as much of a folder as the reader's buffer holds (32 KiB from glibc), and davfs2, up to
-1.7.1 at least, refuses more than its own buffer of 16 KiB: `ls` fails with EINVAL. `buf_size 64` cures it.
+Kernels from 6.15 on ask FUSE for as much of a folder as the reader's buffer holds (32 KiB from glibc), and davfs2, up
+to 1.7.1 at least, refuses more than its own buffer of 16 KiB: `ls` fails with EINVAL. `buf_size 64` cures it.
 """
 
 from __future__ import annotations
@@ -53,10 +53,8 @@ def namespace() -> Iterator[Davfs]:
     davfs = Davfs(holder.pid)
     try:
         # the holder needs a moment to become the other namespace; whoever enters before mounts in the test's own
-        shell(
-            f"for i in $(seq 200); do\n  [ $(readlink /proc/{holder.pid}/ns/mnt) != $(readlink /proc/self/ns/mnt) ] && exit\n"
-            "  sleep 0.05\ndone; exit 1"
-        )
+        other = f"[ $(readlink /proc/{holder.pid}/ns/mnt) != $(readlink /proc/self/ns/mnt) ]"
+        shell(f"for i in $(seq 200); do {other} && exit; sleep 0.05; done; exit 1")
         davfs.sh("mount -t tmpfs tmpfs /mnt")
         yield davfs
     finally:

@@ -10,7 +10,7 @@ import pytest
 from tests.real.conftest import Demo
 from tests.real.davfs import PLACE, Davfs, namespace
 from tests.real.programs import need, shell
-from tests.real.test_rclone import remote
+from tests.real.test_rclone import EDIT, remote
 from tests.real.trees import MEGABYTE, digest, make_tree
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
@@ -26,12 +26,12 @@ def mount(davfs: Davfs, demo: Demo, mount: str) -> None:
 def test_mount(demo: Demo, tmp_path: Path, policy: str) -> None:
     """`cp -r`, `mv`, an editor's save, `mv` over a file and `rm -r` do what they do on a disk."""
     tree = make_tree(tmp_path / "tree", largest=5 * MEGABYTE)
-    vi = need("vim.tiny")
+    need("ed")
     with namespace() as davfs:
         mount(davfs, demo, policy)
         davfs.sh(f"cp -r {tree} {PLACE}/davfs; ls -la {PLACE}/davfs")
         davfs.sh(f"cd {PLACE}; mv davfs moved; mv 'moved/with spaces.txt' moved/plain.txt")
-        davfs.sh(f"cd {PLACE}/moved; printf 'first\\n' > note.txt; {vi} -es -c '%s/first/second/' -c wq note.txt")
+        davfs.sh(f"cd {PLACE}/moved; printf 'first\\n' > note.txt; sleep 1; {EDIT}")
         davfs.sh(
             f"cd {PLACE}/moved; printf 'new\\n' > note.tmp; mv note.tmp over.txt; printf 'newer\\n' > t; mv t over.txt"
         )

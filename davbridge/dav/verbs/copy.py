@@ -19,6 +19,6 @@ def handle(request: Request) -> Response:
     written = request.driver.copy(request.path, target, replace=replace, deep=deep)
     name = request.mount.name
     if not written.created:
-        request.shared.locks.forget(name, target)
+        request.shared.locks.forget_below(name, target)
     request.shared.deadprops.copy(name, request.path, target, deep=deep)
     return response(written)

@@ -22,6 +22,8 @@ def handle(request: Request) -> Response:
     name, shared = request.mount.name, request.shared
     shared.locks.forget(name, request.path)
     if not case_only:
-        shared.locks.forget(name, target)
+        # a lock on the target itself goes on, since its URL stays mapped (§6.1); davfs2, which holds it, renames an
+        # editor's temporary file over the document and then stores into it
+        shared.locks.forget_below(name, target)
         shared.deadprops.move(name, request.path, target)
     return response(written)
