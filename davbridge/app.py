@@ -37,6 +37,7 @@ from davbridge.transport import HostRules, Transport
 class Bridge:
     """A composed bridge. `drivers` and `accounts` by the names of the configuration."""
 
+    application: Any
     server: EdgeServer
     drivers: dict[str, GraphDriver]
     overlays: list[Overlay]
@@ -88,7 +89,7 @@ def build(config: Config, clock: Clock, limits: Limits | None = None) -> Bridge:
         application, config.server.listen, Tls(str(tls.certificate), str(tls.key)) if tls else None, limits
     )
     transports = [graph.transport for graph in graphs.values()]
-    return Bridge(server, drivers, list(overlays.values()), accounts, transports, database)
+    return Bridge(application, server, drivers, list(overlays.values()), accounts, transports, database)
 
 
 def state_folder(config: Config) -> Path:

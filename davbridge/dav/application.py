@@ -63,7 +63,14 @@ def make_application(mounts: Sequence[Mount], shared: Shared) -> WSGIApplication
             environ["REQUEST_URI"] = "/"
         # it would read on in a body that we did not want
         environ["wsgidav.all_input_read"] = environ["wsgidav.some_input_read"] = 1
-        answer: Iterable[bytes] = wsgidav(environ, start_response)
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            # WsgiDAV closes connections on which it sees no length; these two may not have one (RFC 9110 §8.6)
+            if status[:3] in ("204", "304"):
+                headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
+            return start_response(status, headers, exc_info)
+
+        answer: Iterable[bytes] = wsgidav(environ, start)
         return answer
 
     return application

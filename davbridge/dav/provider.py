@@ -76,7 +76,7 @@ class PolicyProvider(DAVProvider):  # type: ignore[misc] # WsgiDAV ships no type
         response = self._answer(environ)
         headers = [*response.headers, *_SECURITY]
         names = {name.lower() for name, _ in headers}
-        if "content-length" not in names and response.status not in (204, 304):
+        if "content-length" not in names:
             if not isinstance(response.body, list | tuple):
                 raise TypeError("a body of unknown length needs its Content-Length")
             headers.append(("Content-Length", str(sum(len(block) for block in response.body))))

@@ -19,7 +19,7 @@ from davbridge.dav.refusal import Refusal
 from davbridge.dav.spool import spooled
 from davbridge.drivers.overlay import Reserves
 from davbridge.drivers.protocol import Item, Times, Written
-from davbridge.errors import NotFound, Unsupported
+from davbridge.errors import BodyTruncated, NotFound, Unsupported
 
 # they always send an empty PUT before the content (clients §2 rule 7); other clients mean an empty file by it
 _EMPTY_FIRST = re.compile(r"MiniRedir|^WebDAVFS|RaiDrive")
@@ -86,6 +86,9 @@ def _body(request: Request) -> AbstractContextManager[Body]:
     if length:
         if not length.isdigit():
             raise Refusal(400, "the Content-Length is malformed", headers=[("Connection", "close")])
+        if expected is not None and expected != int(length):
+            # nginx turns a chunked body that has ended early into a whole one with a length of its own
+            raise BodyTruncated(f"the upload has {length} bytes where {expected} were announced")
         return nullcontext(Body(source, int(length), kind))
     if request.environ.get("wsgi.input_terminated"):
         shared = request.shared

@@ -1,0 +1,107 @@
+"""Apps that keep their data on WebDAV: Joplin, Zotero, KeePass, DAVx5, npm webdav, WinSCP, Cyberduck, KIO."""
+
+from __future__ import annotations
+
+from tests.support.dav import Dav
+from tests.support.world import MOUNTS, World
+
+
+def test_joplin(dav: Dav) -> None:
+    """A made-up If-None-Match on everything does no harm."""
+    joplin = dav.as_agent("Joplin/1.0", If_None_Match="JoplinIgnore-1", Cache_Control="no-store")
+    joplin.mkcol("notes", check=201)
+    joplin.put("notes/1.md", "one", check=201)
+    joplin.put("notes/1.md", "two", check=204)
+    assert len(joplin.propfind("notes/", depth=1, check=207).resources) == 2
+    joplin.delete("notes/1.md", check=204)
+    joplin.delete("notes/1.md", check=404)
+
+
+def test_zotero(dav: Dav) -> None:
+    """Its set-up: a missing file is 404, a stored one is readable at once."""
+    zotero = dav.as_agent("Zotero/7")
+    zotero.mkcol("zotero/", check=201)
+    zotero.get("zotero/nonexistent.prop", check=404)
+    zotero.put("zotero/zotero-test-file.prop", " ", check=201)
+    assert zotero.get("zotero/zotero-test-file.prop", check=200).body == b" "
+    zotero.delete("zotero/zotero-test-file.prop", check=204)
+
+
+def test_keepass_transaction(dav: Dav, world: World, mount: str) -> None:
+    """PUT beside and MOVE over: the database keeps its id, and its history grows."""
+    drive = world.emulator.drive(MOUNTS[mount])
+    dav.put("db.kdbx", b"one", check=201)
+    before = drive.item("/P/db.kdbx").id
+    dav.put("db.kdbx.tmp", b"two", check=201)
+    dav.move("db.kdbx.tmp", "db.kdbx", check=204)
+    assert dav.get("db.kdbx", check=200).body == b"two"
+    assert drive.item("/P/db.kdbx").id == before
+    assert drive.versions("/P/db.kdbx") == [b"one"]
+
+
+def test_davx5_creates(dav: Dav) -> None:
+    """An empty PUT that must not overwrite, and an upload without a length."""
+    davx5 = dav.as_agent("DAVx5/4.5 (at.bitfire.davdroid)")
+    davx5.put("new.bin", b"", headers={"If-None-Match": "*"}, check=201)
+    davx5.put("new.bin", b"", headers={"If-None-Match": "*"}, check=412)
+    davx5.put("new.bin", [b"one", b"two"], check=204)
+    assert davx5.get("new.bin", check=200).body == b"onetwo"
+
+
+def test_npm_webdav_locks(dav: Dav) -> None:
+    """An endless Timeout, and UNLOCK with a bare token."""
+    dav.put("a.txt", "x", check=201)
+    locked = dav.lock(
+        "a.txt", headers={"Timeout": "Infinite, Second-4100000000", "Content-Type": "text/plain"}, check=200
+    )
+    dav.request("UNLOCK", "a.txt", headers={"Lock-Token": locked.token}, check=204)
+
+
+def test_winscp_sets_the_time(dav: Dav) -> None:
+    """getlastmodified by PROPPATCH, with a day that is not padded."""
+    dav.put("a.txt", "x", check=201)
+    dav.proppatch("a.txt", "<D:getlastmodified>Tue, 3 Mar 2026 09:10:11 GMT</D:getlastmodified>", check=207)
+    assert dav.head("a.txt", check=200).header("Last-Modified") == "Tue, 03 Mar 2026 09:10:11 GMT"
+
+
+def test_cyberduck_properties(dav: Dav) -> None:
+    """Properties of its own namespace are kept, follow a move, and vanish with the file."""
+    dav.put("a.txt", "x", check=201)
+    own = '<s:lastmodified xmlns:s="SAR:">Tue, 03 Mar 2026 09:10:11 GMT</s:lastmodified>'
+    dav.proppatch("a.txt", own, check=207)
+    dav.move("a.txt", "b.txt", check=201)
+    assert dav.propfind("b.txt", check=207).one["{SAR:}lastmodified"] == "Tue, 03 Mar 2026 09:10:11 GMT"
+    dav.delete("b.txt", check=204)
+    dav.put("b.txt", "y", check=201)
+    assert "{SAR:}lastmodified" not in dav.propfind("b.txt", check=207).one.found
+
+
+def test_proppatch_is_atomic(dav: Dav) -> None:
+    """With a protected property in it, none is set."""
+    dav.put("a.txt", "x", check=201)
+    answer = dav.proppatch("a.txt", "<D:getetag>1</D:getetag><x:p>2</x:p>", check=207).one
+    assert answer.statuses == {"{DAV:}getetag": 403, "{urn:x}p": 424}
+    assert "{urn:x}p" not in dav.propfind("a.txt", check=207).one.found
+
+
+def test_kio_asks_twice(dav: Dav) -> None:
+    """KDE sends each request without credentials first, upload bodies too; the connection stays usable."""
+    kio = dav.as_agent("Mozilla/5.0 (X11; Linux x86_64) KIO/6.13 kioworker/6.13.0")
+    for size in (10, 60_000, 3_000_000):
+        kio.put("k.bin", bytes(size), anonymous=True, check=401)
+        kio.put("k.bin", bytes(size), check=(201, 204))
+
+
+def test_browser(dav: Dav) -> None:
+    """A folder is a page without a script, an HTML file is not run in our name."""
+    browser = dav.as_agent("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", Accept="text/html")
+    browser.put("%3Cimg%20onerror=alert(1)%3E%20&.html", "<script>alert(1)</script>", check=201)
+    page = browser.get("", check=200)
+    assert page.header("Content-Security-Policy").startswith("default-src 'none'")
+    assert "<img" not in page.text
+    assert "<script" not in page.text
+    assert "&amp;.html" in page.text
+    file = browser.get("%3Cimg%20onerror=alert(1)%3E%20&.html", check=200)
+    assert file.header("Content-Security-Policy") == "sandbox; default-src 'none'"
+    assert file.header("Content-Disposition").startswith("attachment")
+    assert file.header("X-Content-Type-Options") == "nosniff"

@@ -1,0 +1,62 @@
+"""davfs2: locks on free names, ETags that stay, lower-case escapes."""
+
+from __future__ import annotations
+
+from tests.support.dav import Dav
+
+NAME = "n%c3%bc%20%28y%29%23%2b%25%3b.txt"
+LISTED = (
+    "<D:resourcetype/><D:getcontentlength/><D:getetag/><D:getlastmodified/>"
+    '<executable xmlns="http://apache.org/dav/props/"/>'
+)
+
+
+def test_session(dav: Dav) -> None:
+    """Create by LOCK, edit, rename a locked temporary file over the original, chmod, delete."""
+    davfs = dav.as_agent("davfs2/1.7.1 neon/0.34.2", TE="trailers")
+    davfs.propfind("", depth=1, body=LISTED, check=207)
+    token = davfs.lock(NAME, headers={"Depth": "0", "Timeout": "Second-1800"}, check=201).token
+    empty = davfs.head(NAME, check=200)
+    assert (empty.header("Content-Length"), empty.etag[:1]) == ("0", '"')
+    held = {"If-Match": empty.etag, "If": f"<{davfs.url(NAME)}> (<{token}>)"}
+    etag = davfs.put(NAME, "new", headers=held, check=204).etag
+    davfs.unlock(NAME, token, check=204)
+
+    token = davfs.lock(NAME, headers={"Depth": "0"}, check=200).token
+    davfs.get(NAME, headers={"If-None-Match": etag}, check=304)
+    held = {"If-Match": etag, "If": f"<{davfs.url(NAME)}> (<{token}>)"}
+    davfs.put(NAME, "new more", headers=held, check=204)
+    davfs.unlock(NAME, token, check=204)
+
+    token = davfs.lock("n.txt.tmp", headers={"Depth": "0"}, check=201).token
+    tagged = {"Overwrite": "T", "If": f"<{davfs.url('n.txt.tmp')}> (<{token}>)"}
+    davfs.move("n.txt.tmp", NAME, headers=tagged, check=204)
+    token = davfs.lock(NAME, headers={"Depth": "0"}, check=200).token
+    etag = davfs.head(NAME, check=200).etag
+    held = {"If-Match": etag, "If": f"<{davfs.url(NAME)}> (<{token}>)"}
+    davfs.put(NAME, "final", headers=held, check=204)
+    executable = '<executable xmlns="http://apache.org/dav/props/">T</executable>'
+    davfs.proppatch(NAME, executable, headers={"If": held["If"]}, check=207)
+    assert davfs.get(NAME, check=200).body == b"final"
+    davfs.delete(NAME, headers={"If": held["If"]}, check=204)
+    davfs.mkcol("d1/", check=201)
+    davfs.delete("d1/", check=204)
+
+
+def test_the_target_stays_locked_when_it_is_replaced(dav: Dav) -> None:
+    """davfs2 holds the document's lock while it renames over it, and stores under that lock afterwards."""
+    target = dav.lock("over.txt", headers={"Depth": "0"}, check=201).token
+    source = dav.lock("t", headers={"Depth": "0"}, check=201).token
+    both = f"<{dav.url('t')}> (<{source}>) <{dav.url('over.txt')}> (<{target}>)"
+    dav.move("t", "over.txt", headers={"Overwrite": "T", "If": both}, check=204)
+    dav.put("over.txt", "final", headers={"If": f"(<{target}>)"}, check=204)
+    dav.unlock("over.txt", target, check=204)
+    assert dav.get("over.txt", check=200).body == b"final"
+
+
+def test_unlock_without_content(dav: Dav) -> None:
+    """A name that was locked and never written is an empty file after the UNLOCK."""
+    token = dav.lock("touched", check=201).token
+    dav.unlock("touched", token, check=204)
+    answer = dav.get("touched", check=200)
+    assert answer.body == b""

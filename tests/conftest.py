@@ -1,0 +1,53 @@
+"""What most tests share: one bridge over one emulator, and clients of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.dav import Dav
+from tests.support.world import MOUNTS, World, add_nginx, add_tls, running_world
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The bridge of the whole session, over plain HTTP and TLS."""
+    with running_world(tmp_path_factory.mktemp("world")) as world:
+        add_tls(world)
+        yield world
+
+
+@pytest.fixture
+def world(running: World) -> Iterator[World]:
+    """The bridge with empty drives, no quirks, and nothing known or counted."""
+    running.reset()
+    yield running
+    assert not running.emulator.calls.leaks, "a bearer token went to a pre-authenticated URL"
+
+
+@pytest.fixture(params=list(MOUNTS))
+def mount(request: pytest.FixtureRequest) -> str:
+    """Each policy in turn: OneDrive, then SharePoint."""
+    return str(request.param)
+
+
+@pytest.fixture
+def dav(world: World, mount: str) -> Iterator[Dav]:
+    """A client at the root of a policy's mount, over plain HTTP."""
+    client = world.dav(mount)
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def nginx(running: World) -> str:
+    """The address of an nginx that ends TLS in front of the bridge."""
+    program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    if program is None:
+        pytest.skip("nginx is not installed")
+    if not running.nginx:
+        add_nginx(running, program)
+    return running.nginx

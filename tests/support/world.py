@@ -1,0 +1,160 @@
+"""A whole bridge in the test's own process: the emulator, both policies, plain HTTP and TLS, and nginx in front."""
+
+from __future__ import annotations
+
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import trustme
+
+from davbridge.app import Bridge, build
+from davbridge.auth import hash_password
+from davbridge.clock import SystemClock
+from davbridge.config.model import Config
+from davbridge.edge import Limits, Tls, make_server
+from davbridge.emulator import Emulator
+from tests.support.dav import Dav
+from tests.support.ports import free_port, wait_for_port
+
+USERS = {"alice": "secret", "bob": "hidden"}
+MOUNTS = {"me": "business", "team": "documents"}
+"""Policy, and the emulator's drive behind it."""
+
+
+@dataclass
+class World:
+    """`http` and `https` are base URLs; `context` trusts the certificate of `https` and of nginx."""
+
+    emulator: Emulator
+    bridge: Bridge
+    folder: Path
+    http: str
+    https: str = ""
+    context: ssl.SSLContext | None = None
+    nginx: str = ""
+    certificates: tuple[Path, Path] | None = None
+    stack: ExitStack = field(default_factory=ExitStack)
+
+    def dav(self, mount: str = "me", user: str = "alice", base: str = "") -> Dav:
+        """A client at the root of a mount."""
+        return Dav(base or self.http, user, USERS[user], f"/{mount}/", self.context)
+
+    def forget(self) -> None:
+        """Make the bridge know nothing of the drives."""
+        for driver in self.bridge.drivers.values():
+            driver.forget()
+
+    def reset(self) -> None:
+        """Empty drives and an empty state file."""
+        self.emulator.reset()
+        self.forget()
+        with self.bridge.database.transaction() as transaction:
+            for table in ("locks", "dead_properties", "side_files", "uploads"):
+                transaction.execute(f"DELETE FROM {table}")
+
+
+def configuration(emulator: Emulator, folder: Path, **policy: object) -> Config:
+    """The configuration of the tests' bridge; `policy` is added to both policies."""
+    secret = folder / "secret"
+    secret.write_text(emulator.client_secret)
+    cloud = {"graph": emulator.graph_url, "login": emulator.login_url, "ca_file": emulator.ca_file}
+    account = {"tenant": emulator.tenant, "client_id": emulator.client_id, "sign_in": "client_secret"}
+    both = {"account": "contoso", "download": "proxy", "access": {"alice": "write"}, **policy}
+    site = {"driver": "sharepoint", "site": emulator.site_url, "library": "Documents"}
+    return Config.model_validate(
+        {
+            "server": {"listen": "127.0.0.1:0"},
+            "state": {"directory": str(folder / "state")},
+            "accounts": {"contoso": {**account, "client_secret": {"file": str(secret)}, "cloud": cloud}},
+            "policies": {
+                "me": {"mount": "/me", "driver": "onedrive", "user": emulator.user, **both},
+                "team": {"mount": "/team", **site, **both, "access": {"alice": "write", "bob": "read"}},
+            },
+            "users": {name: {"password": hash_password(password)} for name, password in USERS.items()},
+        }
+    )
+
+
+@contextmanager
+def running_world(folder: Path, **policy: object) -> Iterator[World]:
+    """Emulator and bridge, started; stopped afterwards."""
+    with Emulator.start() as emulator:
+        bridge = build(configuration(emulator, folder, **policy), SystemClock(), Limits(threads=16))
+        bridge.server.start()
+        world = World(emulator, bridge, folder, f"http://{bridge.server.addresses[0]}")
+        try:
+            yield world
+        finally:
+            world.stack.close()
+            bridge.server.drain(5)
+            bridge.close()
+
+
+def add_tls(world: World) -> None:
+    """Serve the same application over TLS, too."""
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1", "localhost")
+    chain, key = world.folder / "chain.pem", world.folder / "key.pem"
+    chain.write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
+    key.write_bytes(certificate.private_key_pem.bytes())
+    world.context = ssl.create_default_context()
+    authority.configure_trust(world.context)
+    server = make_server(world.bridge.application, ["127.0.0.1:0"], Tls(str(chain), str(key)), Limits(threads=16))
+    server.start()
+    world.stack.callback(server.drain, 5)
+    world.https = f"https://{server.addresses[0]}"
+    world.certificates = chain, key
+
+
+def add_nginx(world: World, program: str) -> None:
+    """An nginx that ends TLS in front of the plain server, configured as docs/operations.md says, without headers.
+
+    It passes the Host on and adds no X-Forwarded header: the usual complaint, which must work all the same.
+    """
+    assert world.certificates
+    port = free_port()
+    chain, key = world.certificates
+    folder = world.folder / "nginx"
+    folder.mkdir()
+    temporary = "".join(
+        f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (folder / "nginx.conf").write_text(
+        f"""
+        daemon off; pid {folder}/pid; error_log {folder}/error.log; worker_processes 1;
+        events {{ worker_connections 256; }}
+        http {{
+            access_log off; client_max_body_size 0; {temporary}
+            server {{
+                listen 127.0.0.1:{port} ssl; ssl_certificate {chain}; ssl_certificate_key {key};
+                location / {{
+                    proxy_pass {world.http}; proxy_http_version 1.1; proxy_set_header Host $http_host;
+                    proxy_request_buffering off; proxy_buffering off; proxy_read_timeout 300s;
+                    proxy_set_header Connection "";
+                }}
+            }}
+        }}
+        """
+    )
+    process = subprocess.Popen([program, "-c", str(folder / "nginx.conf"), "-p", str(folder)])
+
+    def stop() -> None:
+        process.terminate()
+        process.wait(10)
+
+    world.stack.callback(stop)
+    wait_for_port(port)
+    world.nginx = f"https://127.0.0.1:{port}"
+
+
+def eventually(check: object, seconds: float = 5.0) -> None:
+    """Wait for `check()` to be true: for what happens in another thread of the program."""
+    end = time.monotonic() + seconds
+    while not check():  # type: ignore[operator]
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
