@@ -14,7 +14,7 @@ from cheroot.server import HTTPConnection
 
 from davbridge.edge.request import EdgeRequest
 
-_LINGER_SECONDS, _LINGER_BYTES = 2.0, 4 << 20
+_LINGER_SECONDS, _LINGER_BYTES = 5.0, 256 << 20
 
 
 class Reader(StreamReader):

@@ -50,6 +50,10 @@ class Transport:
     def close(self) -> None:
         self._wire.close()
 
+    def reset_gates(self) -> None:
+        """Forget all pauses: what a restart does."""
+        self._gates = Gates(self._clock)
+
     def send(self, request: Outgoing) -> Reply:
         """Send `request` and return the answer, whatever its status, once no retry makes sense.
 

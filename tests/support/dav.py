@@ -93,6 +93,10 @@ class Wire:
         self._context = context
         self._connection: http.client.HTTPConnection | None = None
 
+    @property
+    def is_open(self) -> bool:
+        return self._connection is not None
+
     def open(self) -> http.client.HTTPConnection:
         if self._connection is None:
             host, port = self._parts.hostname or "", self._parts.port
@@ -181,6 +185,7 @@ class Dav:
         return answer
 
     def _send(self, method: str, path: str, fields: Mapping[str, str], body: Any, *, chunked: bool) -> Answer:
+        reused = self._wire.is_open
         connection = self._wire.open()
         try:
             connection.putrequest(method, path, skip_accept_encoding=True)
@@ -189,6 +194,12 @@ class Dav:
             connection.endheaders(body, encode_chunked=chunked)
             response = connection.getresponse()
             answer = Answer(response.status, response.msg, response.read())
+        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+            self.close()
+            if not reused or chunked:
+                raise
+            # a server may close an idle connection at any time: every client tries again on a fresh one
+            return self._send(method, path, fields, body, chunked=chunked)
         except Exception:
             self.close()
             raise

@@ -14,10 +14,10 @@ import trustme
 
 from davbridge.app import Bridge, build
 from davbridge.auth import hash_password
-from davbridge.clock import SystemClock
 from davbridge.config.model import Config
 from davbridge.edge import Limits, Tls, make_server
 from davbridge.emulator import Emulator
+from tests.support.clock import HastyClock
 from tests.support.dav import Dav
 from tests.support.ports import free_port, wait_for_port
 
@@ -32,6 +32,7 @@ class World:
 
     emulator: Emulator
     bridge: Bridge
+    clock: HastyClock
     folder: Path
     http: str
     https: str = ""
@@ -84,9 +85,10 @@ def configuration(emulator: Emulator, folder: Path, **policy: object) -> Config:
 def running_world(folder: Path, **policy: object) -> Iterator[World]:
     """Emulator and bridge, started; stopped afterwards."""
     with Emulator.start() as emulator:
-        bridge = build(configuration(emulator, folder, **policy), SystemClock(), Limits(threads=16))
+        clock = HastyClock()
+        bridge = build(configuration(emulator, folder, **policy), clock, Limits(threads=16))
         bridge.server.start()
-        world = World(emulator, bridge, folder, f"http://{bridge.server.addresses[0]}")
+        world = World(emulator, bridge, clock, folder, f"http://{bridge.server.addresses[0]}")
         try:
             yield world
         finally:
