@@ -41,12 +41,12 @@ def handle(request: Request) -> Response:
     if "Microsoft Office" not in request.agent:
         # Office sends no token with PROPPATCH on a file that it has locked (clients §3.2)
         require_unlocked(request, request.path)
-    item = request.driver.stat(request.path)
-    if not changes.refused:
-        if changes.modified or changes.created:
-            request.driver.set_times(request.path, Times(changes.modified, changes.created))
-        if changes.dead:
-            request.shared.deadprops.change(request.mount.name, request.path, changes.dead)
+    if changes.refused or not (changes.modified or changes.created):
+        item = request.driver.stat(request.path)
+    else:
+        item = request.driver.set_times(request.path, Times(changes.modified, changes.created))
+    if not changes.refused and changes.dead:
+        request.shared.deadprops.change(request.mount.name, request.path, changes.dead)
     slash = "/" if item.is_folder and not request.prefix.endswith("/") else ""
     return _response(request.prefix + slash, changes)
 
