@@ -91,7 +91,7 @@ def _page(
     after = ""
     if token:
         try:
-            after = base64.urlsafe_b64decode(token.encode()).decode()
+            after = base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()
         except ValueError:
             raise bad_request("Invalid paging token") from None
     with drive.lock:
