@@ -18,6 +18,9 @@ class Readable(Protocol):
     def read(self, size: int = -1, /) -> bytes: ...
 
 
+_BLOCK = 2**20
+
+
 class Body:
     """`length` bytes from `source`.
 
@@ -40,7 +43,7 @@ class Body:
         parts: list[bytes] = []
         while wanted > 0:
             try:
-                part = self._source.read(wanted)
+                part = self._source.read(min(wanted, _BLOCK))
             except OSError as error:
                 raise BodyTruncated(f"the upload broke off with {self.remaining} bytes missing") from error
             if not part:

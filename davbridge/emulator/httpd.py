@@ -18,6 +18,8 @@ from typing import BinaryIO, cast
 from urllib.parse import parse_qsl
 
 BLOCK = 1 << 20
+_DISCARDED = 64 << 20
+"""Bytes of a refused body that are read, so that the client sees the answer and not a reset."""
 
 
 class Drop(Exception):
@@ -168,7 +170,7 @@ class Server:
         else:
             response = self._application(request)
         unread = request.remaining > 0
-        if unread and request.remaining <= 64 * 1024 and request.send_continue is None:
+        if unread and request.remaining <= _DISCARDED and request.send_continue is None:
             request.discard()
             unread = False
         keep = not unread and version == "HTTP/1.1" and headers.get("connection", "").lower() != "close"

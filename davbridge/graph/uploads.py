@@ -85,6 +85,7 @@ def upload(
             # extended only by progress: a client that stalls runs into the edge's own timeout
             data = body.read(FRAGMENT)
             stored = session.send(data, last=body.remaining == 0)
+            del data  # else it would stay beside the next one
             deadline.current(graph.clock).extend()
             if stored is not None:
                 return stored
