@@ -1,0 +1,176 @@
+"""The transport: retries, the shared gate, deadlines, and where a token goes; with a wire that does as it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import pytest
+
+from davbridge import deadline
+from davbridge.clock import ManualClock
+from davbridge.errors import BadUpstream, Busy, UnknownOutcome
+from davbridge.redact import Secret
+from davbridge.tokens import FixedToken
+from davbridge.transport import HostRules, Outgoing, Reply, RetryPolicy, Transport
+from davbridge.transport.retry import retry_after
+from davbridge.transport.wire import Broken
+
+GRAPH = "https://graph.example/v1.0"
+TOKEN = FixedToken("t0ken")
+
+
+class Script:
+    """A wire that gives prepared answers, the last one for ever, and remembers what was sent."""
+
+    def __init__(self, *steps: Reply | Exception) -> None:
+        self.steps = list(steps)
+        self.sent: list[tuple[Outgoing, Mapping[str, str]]] = []
+
+    def send(self, request: Outgoing, headers: Mapping[str, str], timeout: float) -> Reply:
+        self.sent.append((request, headers))
+        step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def status(code: int, **headers: str) -> Reply:
+    """An answer; header names with `_` for `-`."""
+    return Reply(code, {name.replace("_", "-"): value for name, value in headers.items()}, b"{}")
+
+
+def transport(script: Script, clock: ManualClock) -> Transport:
+    """A transport over the script, without jitter."""
+    return Transport(clock, hosts=HostRules(GRAPH), policy=RetryPolicy(jitter=0), wire=script)  # type: ignore[arg-type]
+
+
+READ = Outgoing("GET", GRAPH + "/me", auth=TOKEN, safe=True)
+WRITE = Outgoing("POST", GRAPH + "/me", auth=TOKEN)
+
+
+@pytest.mark.parametrize("code", [429, 503, 509])
+def test_throttling_is_waited_for(code: int) -> None:
+    """The pause that the server names, then the same request again, also for a write."""
+    clock, script = ManualClock(), Script(status(code, retry_after="7"), status(200))
+    assert transport(script, clock).send(WRITE).status == 200
+    assert clock.pauses == [7.0]
+    assert len(script.sent) == 2
+
+
+def test_a_long_pause_is_told_at_once_and_kept_for_all() -> None:
+    """Longer than the deadline: Busy with the delay; the next request is not sent; after the pause it is."""
+    clock, script = ManualClock(), Script(status(429, retry_after="120"), status(200))
+    sender = transport(script, clock)
+    with deadline.within(clock, 25), pytest.raises(Busy) as busy:
+        sender.send(READ)
+    assert busy.value.retry_after == 120
+    with deadline.within(clock, 25), pytest.raises(Busy):
+        sender.send(READ)
+    assert len(script.sent) == 1
+    clock.advance(121)
+    assert sender.send(READ).status == 200
+
+
+@pytest.mark.parametrize("code", [500, 502, 504])
+def test_server_errors(code: int) -> None:
+    """A read is tried again, a write is not: it may have happened."""
+    clock, script = ManualClock(), Script(status(code), status(200))
+    assert transport(script, clock).send(READ).status == 200
+    script = Script(status(code))
+    with pytest.raises(UnknownOutcome):
+        transport(script, clock).send(WRITE)
+    assert len(script.sent) == 1
+    with pytest.raises(BadUpstream):
+        transport(Script(status(code)), clock).send(READ)
+
+
+def test_backoff_doubles() -> None:
+    """0.5, 1, 2, 4 seconds."""
+    clock = ManualClock()
+    with pytest.raises(BadUpstream):
+        transport(Script(status(500)), clock).send(READ)
+    assert clock.pauses == [0.5, 1, 2, 4]
+
+
+@pytest.mark.parametrize(("request_", "sent", "error"), [(WRITE, True, UnknownOutcome), (READ, True, BadUpstream)])
+def test_a_broken_connection(request_: Outgoing, sent: bool, error: type[Exception]) -> None:
+    """A write whose bytes may have arrived has an unknown outcome; a read is only unavailable."""
+    with pytest.raises(error):
+        transport(Script(Broken("x", sent=sent)), ManualClock()).send(request_)
+
+
+def test_a_connection_that_was_never_made() -> None:
+    """Nothing was sent, so a write is tried again, too."""
+    script = Script(Broken("x", sent=False), status(201))
+    assert transport(script, ManualClock()).send(WRITE).status == 201
+
+
+def test_401_refreshes_once() -> None:
+    """Another token, then the answer is handed up; the claims of a challenge are passed on."""
+    asked: list[tuple[bool, str | None]] = []
+
+    class Tokens:
+        def token(self, *, refresh: bool = False, claims: str | None = None) -> Secret:
+            asked.append((refresh, claims))
+            return Secret("x")
+
+    challenge = 'Bearer error="insufficient_claims", claims="eyJhIjoxfQ"'
+    script = Script(status(401, www_authenticate=challenge), status(401))
+    request = Outgoing("GET", GRAPH + "/me", auth=Tokens(), safe=True)
+    assert transport(script, ManualClock()).send(request).status == 401
+    assert asked == [(False, None), (True, '{"a":1}')]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://storage.example/x",
+        "https://graph.example:8443/v1.0/me",
+        "http://graph.example/v1.0/me",
+        "https://graph.example.evil.test/v1.0/me",
+        "https://user@graph.example/v1.0/me",
+    ],
+)
+def test_a_token_goes_to_graph_only(url: str) -> None:
+    """Any other host, port or scheme is refused before anything is sent (law 8)."""
+    script = Script(status(200))
+    with pytest.raises(BadUpstream):
+        transport(script, ManualClock()).send(Outgoing("GET", url, auth=TOKEN, safe=True))
+    assert script.sent == []
+
+
+def test_pre_authenticated_urls_get_no_token() -> None:
+    """And are followed over https only."""
+    script = Script(status(200))
+    transport(script, ManualClock()).send(Outgoing("GET", Secret("https://storage.example/x?sig=1"), safe=True))
+    assert "Authorization" not in script.sent[0][1]
+    with pytest.raises(BadUpstream):
+        transport(script, ManualClock()).send(Outgoing("GET", "http://storage.example/x", safe=True))
+
+
+def test_redirects_are_handed_up() -> None:
+    """A 302 is an answer, not an order."""
+    script = Script(status(302, location="https://elsewhere.example/"))
+    assert transport(script, ManualClock()).send(READ).status == 302
+    assert len(script.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "12"}, 12.0),
+        ({"retry-after": "Tue, 03 Mar 2026 09:10:21 GMT"}, 10.0),
+        ({"retry-after": "5", "ratelimit-remaining": "0", "ratelimit-reset": "9"}, 9.0),
+        ({"retry-after": "-1"}, 0.0),
+        ({"retry-after": "1e9"}, 3600.0),
+        ({"retry-after": "later"}, None),
+    ],
+)
+def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
+    """Seconds or a date; the greater of the two headers; bounded."""
+    assert retry_after(headers, datetime(2026, 3, 3, 9, 10, 11, tzinfo=UTC)) == seconds
