@@ -90,6 +90,16 @@ class Listener(Server):
         self._open: set[EdgeConnection] = set()
         self._open_lock = threading.Lock()
 
+    @staticmethod
+    def bind_socket(socket_: Any, bind_addr: Any) -> Any:
+        """Bind; cheroot would leave the socket open when the address is in use."""
+        try:
+            socket_.bind(bind_addr)
+        except OSError:
+            socket_.close()
+            raise
+        return socket_
+
     def opened(self, connection: EdgeConnection) -> None:
         with self._open_lock:
             self._open.add(connection)

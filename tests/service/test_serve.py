@@ -1,0 +1,173 @@
+"""`davbridge serve` and `check` as processes: start, answer, stop, and what they say when they cannot."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from davbridge.emulator import Emulator
+from tests.support.ports import free_port, wait_for_port
+from tests.support.world import configuration
+
+Change = Callable[[dict], None]
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    """One for the file."""
+    with Emulator.start() as running:
+        yield running
+
+
+@pytest.fixture
+def config(emulator: Emulator, tmp_path: Path) -> Path:
+    """A configuration file on a free port."""
+    model = configuration(emulator, tmp_path)
+    data = json.loads(model.model_dump_json(exclude_defaults=True))
+    data["server"] = {"listen": f"127.0.0.1:{free_port()}"}
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(data))
+    return path
+
+
+def change(path: Path, act: Change) -> Path:
+    """The file with a change."""
+    data = yaml.safe_load(path.read_text())
+    act(data)
+    path.write_text(yaml.safe_dump(data))
+    return path
+
+
+def run(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """A davbridge command."""
+    command = [sys.executable, "-m", "davbridge", *words]
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_serve_and_stop(config: Path) -> None:
+    """It answers, and SIGTERM ends it with status 0."""
+    port = int(yaml.safe_load(config.read_text())["server"]["listen"].rpartition(":")[2])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "davbridge", "serve", "--config", str(config)], stderr=subprocess.PIPE, text=True
+    )
+    try:
+        wait_for_port(port)
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/", method="OPTIONS")
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert answer.headers["DAV"].startswith("1, 2")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "Traceback" not in errors
+    assert "serving on 127.0.0.1" in errors
+
+
+def test_check(config: Path) -> None:
+    """One line for each policy, or JSON."""
+    done = run("check", "--config", str(config))
+    assert done.returncode == 0, done.stderr
+    assert "ok   me: business drive 'OneDrive' of alice, root /" in done.stdout
+    told = json.loads(run("check", "--json", "--config", str(config)).stdout)
+    assert told["ok"] is True
+    assert [one["policy"] for one in told["policies"]] == ["me", "team"]
+
+
+def wrong_secret(data: dict) -> None:
+    """Another secret than the registration's."""
+    Path(data["accounts"]["contoso"]["client_secret"]["file"]).write_text("wrong")
+
+
+def wrong_site(data: dict) -> None:
+    """A site that is not there."""
+    data["policies"]["team"]["site"] = "https://contoso.sharepoint.com/sites/nowhere"
+
+
+def wrong_library(data: dict) -> None:
+    """A library that is not there."""
+    data["policies"]["team"]["library"] = "Dokuments"
+
+
+def wrong_client(data: dict) -> None:
+    """An application that is not there."""
+    data["accounts"]["contoso"]["client_id"] = "none"
+
+
+def wrong_key(data: dict) -> None:
+    """A key with a mistake."""
+    data["server"]["lisen"] = data["server"].pop("listen")
+
+
+@pytest.mark.parametrize("command", ["serve", "check"])
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [
+        (wrong_secret, "the client secret is wrong"),
+        (wrong_client, "no application with this client_id"),
+        (wrong_site, "nowhere"),
+        (wrong_library, "Documents"),
+        (wrong_key, "did you mean 'listen'?"),
+    ],
+)
+def test_mistakes(config: Path, command: str, mistake: Change, message: str) -> None:
+    """One clear sentence, exit status 78, never a traceback."""
+    done = run(command, "--config", str(change(config, mistake)))
+    said = done.stdout + done.stderr
+    assert done.returncode == 78, said
+    assert message in said
+    assert "Traceback" not in said
+
+
+def test_a_port_in_use(config: Path) -> None:
+    """Named, with what to do."""
+    host, _, port = yaml.safe_load(config.read_text())["server"]["listen"].rpartition(":")
+    with socket.create_server((host, int(port))):
+        done = run("serve", "--config", str(config))
+    assert done.returncode in (1, 78)
+    assert f"127.0.0.1:{port} is in use by another program" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_no_configuration(tmp_path: Path) -> None:
+    """It says where it looked."""
+    done = run("serve", "--config", str(tmp_path / "none.yaml"))
+    assert done.returncode == 78
+    assert "cannot be read" in done.stderr
+
+
+def test_hash_password() -> None:
+    """From a pipe; an empty one is refused."""
+    done = run("hash-password", stdin="secret\n")
+    assert done.stdout.startswith("$argon2id$")
+    assert run("hash-password", stdin="\n").returncode == 78
+
+
+def test_login_by_device_code(config: Path, emulator: Emulator) -> None:
+    """The code is shown, the sign-in is kept with mode 0600, and the mount works with it."""
+
+    def by_person(data: dict) -> None:
+        account = data["accounts"]["contoso"]
+        account["sign_in"] = "device_code"
+        del account["client_secret"]
+        data["policies"]["me"].pop("user", None)
+
+    change(config, by_person)
+    before = run("check", "--config", str(config))
+    assert before.returncode == 1
+    assert "davbridge login contoso" in before.stdout
+    done = run("login", "--config", str(config))
+    assert done.returncode == 0, done.stderr
+    assert "enter the code" in done.stdout
+    assert f"contoso: signed in as {emulator.user}" in done.stdout
+    tokens = config.parent / "state" / "tokens" / "contoso.json"
+    assert tokens.stat().st_mode & 0o777 == 0o600
+    assert run("check", "--config", str(config)).returncode == 0
