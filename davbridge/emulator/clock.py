@@ -22,6 +22,10 @@ class Clock:
         """Let everything with a lifetime age by `seconds`."""
         self._offset += timedelta(seconds=seconds)
 
+    def reset(self) -> None:
+        """Back to the real time."""
+        self._offset = timedelta()
+
 
 def text(moment: datetime, *, milliseconds: bool = False) -> str:
     """ISO 8601 with `Z`: whole seconds on business drives, milliseconds on personal ones (§2.5)."""

@@ -47,6 +47,7 @@ class Item:
     content: int = 1
     changed: int = 0
     lag: int = 0
+    hidden: int = 0
     checked_out_by: str = ""
     locked: bool = False
     placeholder: bool = False
@@ -150,6 +151,9 @@ class Drive:
             if item is None:
                 raise not_found()
         assert item is not None
+        if names and item.hidden > 0:
+            item.hidden -= 1
+            raise not_found()
         return item
 
     def folder_for(self, start: Item, names: list[str]) -> Item:

@@ -181,6 +181,9 @@ class Emulator:
             self.world.drives[name].total = 5 * TEBIBYTE
         self.world.sessions.clear()
         self.world.copies.clear()
+        self.world.subscriptions.clear()
+        self.world.units.clear()
+        self.clock.reset()
         self.world.quirks = Quirks()
         self.world.claims_challenge = ""
         self.faults.clear()

@@ -14,6 +14,8 @@ from davbridge.emulator.batch import batch
 from davbridge.emulator.calls import Call, Kind
 from davbridge.emulator.httpd import Request, Response
 from davbridge.emulator.problems import Problem, bad_request
+from davbridge.emulator.subscriptions import handle as handle_subscription
+from davbridge.emulator.subscriptions import notify, socket_io
 from davbridge.emulator.throttle import charge
 from davbridge.emulator.views import drive_json
 from davbridge.emulator.world import World
@@ -82,6 +84,7 @@ def _recorded(world: World, kind: Kind, request: Request, route: Callable[[], Ro
         if "authorization" in request.headers and kind != "graph":
             world.calls.leaks.append(operation)
         world.calls.add(Call(kind, operation, request.method, request.path, status))
+        notify(world)
 
 
 def _content(world: World, kind: Kind, request: Request) -> Routed:
@@ -115,6 +118,8 @@ def dispatch(world: World, request: Request, path: str | None = None) -> Routed:
     def run() -> Response:
         user = _authorise(world, request)
         headers = charge(world, operation)
+        if operation == "subscriptions":
+            return handle_subscription(world, path, request, user)
         target = resolve(world, path, user)
         response = handler(world, target, request)
         return Response(**{**vars(response), "headers": {**response.headers, **headers}}) if headers else response
@@ -125,6 +130,8 @@ def dispatch(world: World, request: Request, path: str | None = None) -> Routed:
 def _operation(method: str, path: str) -> tuple[str, Handler]:
     """Named from the path's form alone, so that a fault can hit a call whose item does not exist."""
     found = re.search(r"(?:/items/[^/:]+|/root|/special/[^/:]+|/driveItem)(?::/[^:]*)?:?(?:/(.*))?$", path)
+    if path.startswith("/subscriptions"):
+        return "subscriptions", _place
     if "/search(" in path:
         return "search", items.search
     if not found:
@@ -132,6 +139,8 @@ def _operation(method: str, path: str) -> tuple[str, Handler]:
     action = found[1] or ""
     if action.startswith("delta"):
         return "delta", deltas.delta
+    if action == "subscriptions/socketIo" and method == "GET":
+        return "socket.io", lambda world, target, request: socket_io(world, target.on(), request)
     if action.startswith("versions"):
         return "versions", items.versions
     known = _ACTIONS.get((method, action))

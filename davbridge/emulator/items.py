@@ -134,6 +134,7 @@ def create_child(world: World, target: Target, request: Request) -> Response:
     created, modified = read_times(body)
     item.fs_created, item.fs_modified = created or item.fs_created, modified or item.fs_modified
     item.lag = world.quirks.listing_lag
+    item.hidden = world.quirks.lookup_lag
     return answer(request, 201, shown(world, drive, item, None))
 
 

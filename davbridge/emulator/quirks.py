@@ -13,6 +13,8 @@ class Quirks:
     """SharePoint changes Office files right after an upload: bytes, size, hash, eTag and cTag (§12.1)."""
     listing_lag: int = 0
     """A new item is missing from this many listings of its folder (§12.2)."""
+    lookup_lag: int = 0
+    """A new item is not found by path this many times; by id it is (§12.2)."""
     session_404_on_replace: bool = False
     """Creating a session on an existing Office file says itemNotFound once (§12.1, ISS 1068)."""
     session_placeholder: bool = False

@@ -67,6 +67,7 @@ def _receive(world: World, request: Request) -> Blob:
 def _stored(world: World, drive: Drive, item: Item, request: Request, *, created: bool) -> Response:
     if created:
         item.lag = world.quirks.listing_lag
+        item.hidden = world.quirks.lookup_lag
     response = answer(request, 201 if created else 200, shown(world, drive, item, None))
     world.after_upload(drive, item)
     return response

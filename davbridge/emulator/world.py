@@ -20,6 +20,7 @@ from davbridge.emulator.quirks import Quirks
 
 if TYPE_CHECKING:
     from davbridge.emulator.faults import FaultScript
+    from davbridge.emulator.subscriptions import Subscription
 
 TENANT = "contoso.onmicrosoft.com"
 TENANT_ID = "7d0c3a52-9f1b-4c55-9c2e-5a4b8f6d1e20"
@@ -104,6 +105,7 @@ class World:
     refresh_tokens: dict[str, str] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
     copies: dict[str, Copying] = field(default_factory=dict)
+    subscriptions: dict[str, Subscription] = field(default_factory=dict)
     units: list[tuple[float, int]] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
     claims_challenge: str = ""
