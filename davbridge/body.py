@@ -32,6 +32,17 @@ class Body:
         self.length = length
         self.content_type = content_type
         self.remaining = length
+        self._whole: bytes | None = None
+
+    def whole(self) -> bytes:
+        """All bytes at once, for small bodies; may be asked for again.
+
+        Raises:
+            BodyTruncated: as `read`.
+        """
+        if self._whole is None:
+            self._whole = self.read(self.length)
+        return self._whole
 
     def read(self, size: int) -> bytes:
         """Return exactly `min(size, remaining)` bytes; empty only at the announced end.

@@ -8,6 +8,7 @@ session, so that a save makes one version. Graph makes missing folders on a PUT 
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import dataclass
 
 from davbridge.body import Body
 from davbridge.drivers.downloading import check_match
@@ -25,7 +26,8 @@ from davbridge.errors import (
     UnknownOutcome,
     Unsupported,
 )
-from davbridge.graph.items import get_item, update_item
+from davbridge.graph.batch import LARGEST, IfFolder, NotDone
+from davbridge.graph.items import delete_item, get_item, update_item
 from davbridge.graph.model import DriveItem, ItemRef
 from davbridge.graph.uploads import SIMPLE_LIMIT, put_content, upload
 from davbridge.mirror.keys import content_key
@@ -53,25 +55,12 @@ def store(
     path.check()
     if path.is_root:
         raise Unsupported("the root is a folder and has no content")
-    times = times or NO_TIMES
-    folder = tree.folder(path.parent)
-    in_session = body.length > SIMPLE_LIMIT or (body.length > 0 and times != NO_TIMES)
-    old = _old(tree, path, if_match, if_absent, fresh=in_session)
-    target = old.remote if old and old.remote else folder.child(stored_name(path.name))
+    job = _Job(path, body, if_match, if_absent, times or NO_TIMES)
+    old = _old(tree, job)
     try:
-        if in_session:
-            item, created = upload(
-                tree.graph, target, body, fail_if_exists=if_absent, created=times.created, modified=times.modified
-            )
-        else:
-            item, created = _put(tree, path, target, body, old if if_match else None, if_match, if_absent)
-            if times != NO_TIMES:
-                item = update_item(tree.graph, own_ref(item), created=times.created, modified=times.modified)
+        item, created = _store_unseen(tree, job) or _store_seen(tree, job, old)
     except AlreadyExists:
         raise _conflict(tree, path, if_absent) from None
-    except NotFound:
-        tree.cache.forget_key(folder_key(folder))
-        raise ParentNotFound(f"the folder {path.parent} does not exist any more") from None
     if old and old.remote:
         tree.urls.drop(content_key(old))
         tree.cache.forget(old)
@@ -83,49 +72,126 @@ def store(
     return Written(to_item(item), created)
 
 
-def _old(tree: Tree, path: DavPath, if_match: str | None, if_absent: bool, *, fresh: bool) -> DriveItem | None:
-    """What stands at `path`, as far as it matters: looked up for `if_match` only.
+@dataclass(frozen=True)
+class _Job:
+    """What `Driver.put` was asked for."""
+
+    path: DavPath
+    body: Body
+    if_match: str | None
+    if_absent: bool
+    times: Times
+
+    @property
+    def name(self) -> str:
+        return stored_name(self.path.name)
+
+    def in_session(self, limit: int) -> bool:
+        return self.body.length > limit or (self.body.length > 0 and self.times != NO_TIMES)
+
+    def upload(self, tree: Tree, target: ItemRef, only_if: IfFolder | None = None) -> tuple[DriveItem, bool]:
+        created, modified = self.times.created, self.times.modified
+        return upload(
+            tree.graph,
+            target,
+            self.body,
+            fail_if_exists=self.if_absent,
+            created=created,
+            modified=modified,
+            only_if=only_if,
+        )
+
+
+def _store_seen(tree: Tree, job: _Job, old: DriveItem | None) -> tuple[DriveItem, bool]:
+    """Write below a folder that is known, or looked up now."""
+    folder = tree.folder(job.path.parent)
+    target = old.remote if old and old.remote else folder.child(job.name)
+    try:
+        if job.in_session(SIMPLE_LIMIT):
+            return job.upload(tree, target)
+        item, created = _put(tree, job, target, old if job.if_match else None)
+        if job.times != NO_TIMES:
+            item = update_item(tree.graph, own_ref(item), created=job.times.created, modified=job.times.modified)
+        return item, created
+    except NotFound:
+        tree.cache.forget_key(folder_key(folder))
+        raise ParentNotFound(f"the folder {job.path.parent} does not exist any more") from None
+
+
+def _store_unseen(tree: Tree, job: _Job) -> tuple[DriveItem, bool] | None:
+    """Write below a folder of which nothing is known, and look at it in the same call (decision 003).
+
+    None when there was no need to, or it could not be done so: then do it in two steps.
+    """
+    where = tree.unseen(job.path.parent)
+    if where is None or job.body.length == 0 or job.if_match is not None:
+        return None
+    only_if = IfFolder(tree.graph, where)
+    target = where.child(job.name)
+    since = tree.cache.now()
+    try:
+        if job.in_session(LARGEST):
+            stored = job.upload(tree, target, only_if)
+        else:
+            data, kind = job.body.whole(), job.body.content_type
+            stored = put_content(only_if, target, data, content_type=kind, fail_if_exists=job.if_absent)
+    except NotDone:
+        return None
+    except UnknownOutcome:
+        found = None if job.in_session(LARGEST) else _reconciled(tree, target, job.body.whole(), job.path)
+        if found is None:
+            raise
+        return found
+    finally:
+        if only_if.folder is not None:
+            tree.take_folder(only_if.folder, job.path.parent, since)
+    if stored[1] and only_if.folder is not None and only_if.folder.kind == "package":
+        delete_item(tree.graph, own_ref(stored[0]))  # made just now, where nobody would have put it knowingly
+        raise Unsupported(f"{job.path.parent} is a OneNote notebook and cannot be written into")
+    return stored
+
+
+def _old(tree: Tree, job: _Job) -> DriveItem | None:
+    """What stands at the path, as far as it matters: looked up for `if_match` only.
 
     A session can't be bound to a version (§3.2), so for one the item is read again just before.
     """
-    if if_match is None:
+    path = job.path
+    if job.if_match is None:
         old = tree.known(path)
     else:
-        old = tree.look(path, fresh=fresh)
+        old = tree.look(path, fresh=job.in_session(SIMPLE_LIMIT))
         if old is None:
+            tree.folder(path.parent)
             raise PreconditionFailed(f"{path} does not exist")
     if old is not None:
-        if if_absent:
+        if job.if_absent:
             raise PreconditionFailed(f"{path} exists")
         if old.kind != "file":
             raise Unsupported(f"{path} is a folder and has no content")
-        check_match(old, if_match, path)
+        check_match(old, job.if_match, path)
     return old
 
 
-def _put(
-    tree: Tree,
-    path: DavPath,
-    target: ItemRef,
-    body: Body,
-    bound: DriveItem | None,
-    if_match: str | None,
-    if_absent: bool,
-) -> tuple[DriveItem, bool]:
-    data = body.read(body.length)
+def _put(tree: Tree, job: _Job, target: ItemRef, bound: DriveItem | None) -> tuple[DriveItem, bool]:
+    data, path = job.body.whole(), job.path
     tag = (bound.ctag or bound.etag) if bound else None
-    content_type = body.content_type
     for attempt in (1, 2):
         try:
             return put_content(
-                tree.graph, target, data, content_type=content_type, fail_if_exists=if_absent, if_match=tag
+                tree.graph,
+                target,
+                data,
+                content_type=job.body.content_type,
+                fail_if_exists=job.if_absent,
+                if_match=tag,
             )
         except PreconditionFailed:
             if bound is None or attempt == 2:
                 raise
             # metadata may have changed since, which is no change for DAV: compare again (§2.4)
             bound = tree.find(path, fresh=True)
-            check_match(bound, if_match, path)
+            check_match(bound, job.if_match, path)
             tag = bound.etag
         except UnknownOutcome:
             item = _reconciled(tree, target, data, path)

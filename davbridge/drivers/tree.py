@@ -9,6 +9,7 @@ It must never write to Graph.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 
 from davbridge.clock import Clock
@@ -101,6 +102,18 @@ class Tree:
         except NotFound:
             raise ParentNotFound(f"the folder {path} does not exist") from None
         return folder_ref(item, path)
+
+    def unseen(self, path: DavPath) -> ItemRef | None:
+        """How to address a folder of which nothing is known; None when something is: it is there, or it is not."""
+        place = self.cache.locate(path)
+        if place.depth == len(path.names) or self.cache.is_absent(path):
+            return None
+        return self._below(place, path)
+
+    def take_folder(self, folder: DriveItem, path: DavPath, since: float) -> None:
+        """Learn what a call that began at `since` found at `path`."""
+        with suppress(NotFound):
+            self._take(folder, path, since)
 
     def children(self, path: DavPath) -> tuple[DriveItem, Iterable[DriveItem]]:
         """A folder and what is in it: no call when completely known, else one, and one for each further page.

@@ -12,14 +12,11 @@ from urllib.parse import parse_qsl
 from davbridge.emulator.answers import answer, read_json, refuse
 from davbridge.emulator.httpd import Request, Response
 from davbridge.emulator.problems import Problem, bad_request
-from davbridge.emulator.world import World
 
 LARGEST = 20
 
 
-def batch(
-    world: World, request: Request, dispatch: Callable[[Request], tuple[str, Callable[[], Response]]]
-) -> Response:
+def batch(request: Request, handle: Callable[[Request], Response]) -> Response:
     entries = read_json(request).get("requests")
     if not isinstance(entries, list) or not 0 < len(entries) <= LARGEST:
         raise bad_request(f"A batch holds 1 to {LARGEST} requests")
@@ -33,18 +30,24 @@ def batch(
         if any(not 200 <= done.get(one, 424) < 400 for one in wanted):
             response = Response(424, {}, b'{"error":{"code":"failedDependency","message":"failed dependency"}}')
         else:
-            response = _one(request, entry, dispatch)
+            response = _one(request, entry, handle)
         done[str(entry["id"]).lower()] = response.status
         made: dict[str, Any] = {"id": entry["id"], "status": response.status, "headers": dict(response.headers)}
         if response.body:
-            made["body"] = json.loads(response.body)
+            made["body"] = _told(response.body)
         out.append(made)
     return answer(request, 200, {"responses": out})
 
 
-def _one(
-    outer: Request, entry: dict[str, Any], dispatch: Callable[[Request], tuple[str, Callable[[], Response]]]
-) -> Response:
+def _told(body: bytes) -> Any:
+    """JSON as it is, anything else as a base64url string."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        return base64.urlsafe_b64encode(body).decode()
+
+
+def _one(outer: Request, entry: dict[str, Any], handle: Callable[[Request], Response]) -> Response:
     headers = {name.lower(): str(value) for name, value in (entry.get("headers") or {}).items()}
     body = b""
     if (given := entry.get("body")) is not None:
@@ -67,6 +70,6 @@ def _one(
         query=dict(parse_qsl(query, keep_blank_values=True)),
     )
     try:
-        return dispatch(inner)[1]()
+        return handle(inner)
     except Problem as problem:
         return refuse(inner, problem)

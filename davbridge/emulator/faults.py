@@ -142,11 +142,12 @@ class FaultScript:
         with self._lock:
             return len(self._planned)
 
-    def take(self, operation: str) -> Action | None:
-        """The fault for this call, if any."""
+    def take(self, operation: str, *, graph: bool = False) -> Action | None:
+        """The fault for this call, if any; `graph` says that it is one that `*` means."""
+        names = (operation, "*") if graph else (operation,)
         with self._lock:
             due = None
-            for planned in [one for one in self._planned if one.operation in (operation, "*")]:
+            for planned in [one for one in self._planned if one.operation in names]:
                 planned.skip -= 1
                 if planned.skip < 0 and due is None:
                     due = planned

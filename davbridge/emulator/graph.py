@@ -74,7 +74,7 @@ def _recorded(world: World, kind: Kind, request: Request, route: Callable[[], Ro
         world.settle_copies()
         try:
             operation, run = route()
-            action = world.faults.take(operation) or (world.faults.take("*") if kind == "graph" else None)
+            action = world.faults.take(operation, graph=kind == "graph")
             response = action.apply(request, run) if action is not None else run()
         except Problem as problem:
             response = refuse(request, problem)
@@ -106,8 +106,15 @@ def _graph(world: World, request: Request) -> Routed:
     path = request.path[request.path.index("/", 1) :]
     if path == "/$batch" and request.method == "POST":
         _authorise(world, request)
-        return "batch", lambda: batch(world, request, lambda inner: dispatch(world, inner))
+        return "batch", lambda: batch(request, lambda inner: _inner(world, inner))
     return dispatch(world, request, path)
+
+
+def _inner(world: World, request: Request) -> Response:
+    """A request of a batch: charged, and hit by faults, as if it came alone (§6)."""
+    operation, run = dispatch(world, request)
+    action = world.faults.take(operation)
+    return action.apply(request, run) if action is not None else run()
 
 
 def dispatch(world: World, request: Request, path: str | None = None) -> Routed:

@@ -16,13 +16,17 @@ from davbridge.transport.hosts import host_key
 
 
 class Graph:
-    """`base` is the versioned root, `https://graph.microsoft.com/v1.0`. Shared by all threads."""
+    """`base` is the versioned root, `https://graph.microsoft.com/v1.0`. Shared by all threads.
+
+    `takes_batches` becomes false when the service is found to know no `$batch`.
+    """
 
     def __init__(self, transport: Transport, tokens: TokenSource, base: str, clock: Clock) -> None:
         self.transport = transport
         self._tokens = tokens
         self.base = base.rstrip("/")
         self.clock = clock
+        self.takes_batches = True
 
     def call(
         self,
@@ -39,6 +43,21 @@ class Graph:
         Raises:
             BridgeError: each error answer as `failures` says; what `Transport.send` raises.
         """
+        reply = self.send(method, path, body=body, data=data, headers=headers, safe=safe)
+        raise_for(reply)
+        return reply
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: object = None,
+        data: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        safe: bool = False,
+    ) -> Reply:
+        """As `call`, with the status left to the caller."""
         fields = dict(headers or {})
         if body is not None:
             data = json.dumps(body).encode()
@@ -46,11 +65,9 @@ class Graph:
         url = path if path.startswith("https://") else self.base + path
         if host_key(url) != host_key(self.base):
             raise BadUpstream("Graph named a next page on another host")
-        reply = self.transport.send(
+        return self.transport.send(
             Outgoing(method, url, fields, data, auth=self._tokens, safe=safe or method in ("GET", "HEAD"))
         )
-        raise_for(reply)
-        return reply
 
     def get_json(self, path: str) -> dict[str, Any]:
         """GET a JSON object; with shortcuts to shared folders, which are left out unless asked for (§2.9)."""

@@ -17,7 +17,8 @@ _FIELDS = (
     "parentReference"
 )
 _LISTED = f"$select={_FIELDS}"
-_ONE = f"$select={_FIELDS},{quote(DOWNLOAD_URL)}"
+ONE = f"$select={_FIELDS},{quote(DOWNLOAD_URL)}"
+"""The query for one item with all that `drive_item` reads."""
 _TOP = 1000
 _MOST_PAGES = 10_000
 
@@ -28,7 +29,7 @@ def get_item(graph: Graph, ref: ItemRef) -> DriveItem:
     Raises:
         NotFound.
     """
-    return drive_item(graph.get_json(f"{ref.url()}?{_ONE}"), drive_id=ref.drive_id)
+    return drive_item(graph.get_json(f"{ref.url()}?{ONE}"), drive_id=ref.drive_id)
 
 
 def get_folder(graph: Graph, ref: ItemRef) -> tuple[DriveItem, Iterable[DriveItem]]:

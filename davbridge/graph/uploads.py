@@ -20,6 +20,7 @@ from davbridge.errors import (
     NotFound,
     UnknownOutcome,
 )
+from davbridge.graph.batch import IfFolder, NotDone
 from davbridge.graph.client import Graph
 from davbridge.graph.decode import drive_item, iso
 from davbridge.graph.failures import raise_for
@@ -39,7 +40,7 @@ _PAUSE = 1.0
 
 
 def put_content(
-    graph: Graph,
+    graph: Graph | IfFolder,
     ref: ItemRef,
     data: bytes,
     *,
@@ -69,6 +70,7 @@ def upload(
     fail_if_exists: bool = False,
     created: datetime | None = None,
     modified: datetime | None = None,
+    only_if: IfFolder | None = None,
 ) -> tuple[DriveItem, bool]:
     """Store a content of at least one byte through a session: all of it or nothing.
 
@@ -78,8 +80,11 @@ def upload(
     Raises:
         BodyTruncated: the client sent less; nothing was stored. AlreadyExists, QuotaExceeded, Locked, TooLarge.
         UnknownOutcome: the last answer was lost and reading back could not tell.
+        NotDone: `only_if` did not hold; nothing of the body was read.
     """
-    session = _Session(graph, ref, _open(graph, ref, body.length, fail_if_exists, created, modified), body.length)
+    item = _described(body.length, fail_if_exists, created, modified)
+    url = _open(graph, ref, item) if only_if is None else _open_if(only_if, ref, item)
+    session = _Session(graph, ref, url, body.length)
     try:
         while True:
             # extended only by progress: a client that stalls runs into the edge's own timeout
@@ -94,24 +99,35 @@ def upload(
         raise
 
 
-def _open(
-    graph: Graph, ref: ItemRef, size: int, fail: bool, created: datetime | None, modified: datetime | None
-) -> Secret:
+def _described(size: int, fail: bool, created: datetime | None, modified: datetime | None) -> dict[str, Any]:
     times = {"createdDateTime": created, "lastModifiedDateTime": modified}
     item: dict[str, Any] = {"@microsoft.graph.conflictBehavior": "fail" if fail else "replace", "fileSize": size}
     if info := {key: iso(value) for key, value in times.items() if value is not None}:
         item["fileSystemInfo"] = info
-    body = {"item": item}
+    return {"item": item}
+
+
+def _open(graph: Graph, ref: ItemRef, item: dict[str, Any]) -> Secret:
     url = ref.url("createUploadSession")
     try:
         # opening a session twice does no harm by itself: an unused one expires
-        json = graph.call("POST", url, body=body).json()
+        return _address(graph.call("POST", url, body=item))
     except NotFound:
         # SharePoint says 404 now and then when an Office file is replaced (§12.1, ISS 1068)
         graph.clock.sleep(_PAUSE)
-        json = graph.call("POST", url, body=body).json()
+        return _address(graph.call("POST", url, body=item))
+
+
+def _open_if(only_if: IfFolder, ref: ItemRef, item: dict[str, Any]) -> Secret:
     try:
-        return Secret(str(json["uploadUrl"]))
+        return _address(only_if.call("POST", ref.url("createUploadSession"), body=item))
+    except UnknownOutcome:
+        raise NotDone from None  # nothing is stored by opening a session
+
+
+def _address(reply: Reply) -> Secret:
+    try:
+        return Secret(str(reply.json()["uploadUrl"]))
     except KeyError:
         raise BadUpstream("Graph opened an upload session without an address") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 import requests
 
 from davbridge.errors import BadUpstream, BridgeError, Busy, ConfigError, NeedsSignIn
+
+_UNAVAILABLE = re.compile(r"HTTP status: (408|429|5\d\d)\b")
+"""In MSAL's words about a discovery document that did not come."""
 
 _CONFIGURATION = {
     7000215: "the client secret is wrong: use the secret's value, not its id",
@@ -54,6 +58,8 @@ def translated(account: str, authority: str) -> Iterator[None]:
         # MSAL raises ValueError for an authority whose discovery document is missing or an error
         if "AADSTS90002" in str(error) or "invalid_tenant" in str(error):
             raise ConfigError(f"account {account!r}: no such tenant (AADSTS90002)") from error
+        if _UNAVAILABLE.search(f"{error} {error.__context__}"):
+            raise Busy("the Microsoft sign-in service is unavailable for now") from error
         if "tenant" in str(error) or "authority" in str(error).lower():
             raise ConfigError(f"account {account!r}: {authority} is not a sign-in authority: check `tenant`") from error
         raise BadUpstream("the Microsoft sign-in service answered nonsense") from error

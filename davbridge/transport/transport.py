@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import logging
 import uuid
+from collections.abc import Mapping
 
 from davbridge import __version__, deadline
 from davbridge.clock import Clock
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 # Microsoft gives unnamed traffic a lower priority (facts: Graph §8.4)
 USER_AGENT = f"NONISV|davbridge|davbridge/{__version__}"
 _TRY_SECONDS = 60.0
+_HOLD_SECONDS = 5.0
 
 
 class Transport:
@@ -53,6 +55,11 @@ class Transport:
     def reset_gates(self) -> None:
         """Forget all pauses: what a restart does."""
         self._gates = Gates(self._clock)
+
+    def hold(self, address: str, headers: Mapping[str, str]) -> None:
+        """Close the gate of the address's host: an answer inside another one (a batch) said that we are throttled."""
+        pause = retry_after(headers, self._clock.now())
+        self._gates.of(host_key(address)).close_for(_HOLD_SECONDS if pause is None else pause)
 
     def send(self, request: Outgoing) -> Reply:
         """Send `request` and return the answer, whatever its status, once no retry makes sense.
