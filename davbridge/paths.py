@@ -36,6 +36,11 @@ def fold(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
+def compose(name: str) -> str:
+    """The name in NFC."""
+    return unicodedata.normalize("NFC", name)
+
+
 def check_name(name: str) -> None:
     """Refuse a name that OneDrive and SharePoint cannot store.
 
@@ -143,9 +148,14 @@ class DavPath:
         path = "".join("/" + quote(name, safe=DAV_SAFE) for name in self.names)
         return path + "/" if collection or not path else path
 
+    @property
+    def composed(self) -> DavPath:
+        """The same path with every name in NFC."""
+        return DavPath(tuple(compose(name) for name in self.names))
+
     def graph(self) -> str:
         """Percent-encoded for a Graph colon path, without a leading slash: `A%20b/c.txt`."""
-        return "/".join(quote(unicodedata.normalize("NFC", name), safe=_GRAPH_SAFE) for name in self.names)
+        return "/".join(quote(name, safe=_GRAPH_SAFE) for name in self.names)
 
     def __str__(self) -> str:
         return "/" + "/".join(self.names)

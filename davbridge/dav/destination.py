@@ -44,7 +44,7 @@ def parse_destination(request: Request) -> DavPath:
         raise Refusal(400, f"the Destination is malformed: {error}") from None
     if target.names[: len(mount.names)] != mount.names:
         raise Refusal(502, "the Destination is outside this mount")
-    return target.relative_to(mount)
+    return request.spelled(target.relative_to(mount))
 
 
 def _is_ours(request: Request, authority: str) -> bool:

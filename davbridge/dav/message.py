@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 Right = Literal["read", "write"]
 DownloadMode = Literal["proxy", "redirect", "auto"]
 Headers = list[tuple[str, str]]
+
+_APPLE = re.compile(r"WebDAVFS|Darwin|CFNetwork|Mac ?OS")
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,14 @@ class Request:
     @property
     def agent(self) -> str:
         return self.header("User-Agent")
+
+    def spelled(self, path: DavPath) -> DavPath:
+        """`path` as it is to be stored: in NFC for Apple's clients, which take names apart and do not mind others.
+
+        All other spellings are kept: davfs2 drops a folder with unsent files when a listing shows its name in other
+        bytes than it has sent.
+        """
+        return path.composed if _APPLE.search(self.agent) else path
 
     @property
     def may_write(self) -> bool:

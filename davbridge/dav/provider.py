@@ -100,7 +100,7 @@ class PolicyProvider(DAVProvider):  # type: ignore[misc] # WsgiDAV ships no type
         raw = raw_path(environ)
         user = environ.get("davbridge.user", "")
         mount = DavPath.parse(self._mount.path)
-        return Request(
+        request = Request(
             environ=environ,
             method=environ["REQUEST_METHOD"],
             mount=self._mount,
@@ -110,6 +110,8 @@ class PolicyProvider(DAVProvider):  # type: ignore[misc] # WsgiDAV ships no type
             driver=self._mount.driver.for_user(user),
             shared=self._shared,
         )
+        request.path = request.spelled(request.path)
+        return request
 
 
 def raw_path(environ: dict[str, Any]) -> str:

@@ -9,7 +9,6 @@ from davbridge.drivers.items import to_item
 from davbridge.drivers.moving import parent_of, set_aside, standing
 from davbridge.drivers.pairs import check_pair
 from davbridge.drivers.protocol import Written
-from davbridge.drivers.storing import stored_name
 from davbridge.drivers.tree import LAG_PAUSES, Tree, content_ref, folder_key, own_ref
 from davbridge.errors import AlreadyExists, NotFound, UnknownOutcome, Unsupported
 from davbridge.graph.copies import copy_item
@@ -61,7 +60,7 @@ def _make(
     deep: bool,
     replaced: DriveItem | None = None,
 ) -> DriveItem:
-    name = stored_name(target.name)
+    name = target.name
     if item.kind == "folder" and not deep:
         made = create_folder(tree.graph, parent, name)
         made = update_item(tree.graph, own_ref(made), created=item.created, modified=item.modified)
@@ -105,7 +104,7 @@ def _remember(tree: Tree, clock: Clock, item: DriveItem, parent: ItemRef, target
         id=made_id,
         drive_id=parent.drive_id,
         parent_id=parent.item_id,
-        name=stored_name(target.name),
+        name=target.name,
         etag="",
         ctag="",
         created=now,

@@ -19,7 +19,7 @@ from davbridge.drivers.downloading import check_match, file_url, open_file
 from davbridge.drivers.items import is_shown, to_item
 from davbridge.drivers.moving import move
 from davbridge.drivers.protocol import Download, Item, Quota, Span, Times, Written
-from davbridge.drivers.storing import NO_TIMES, store, stored_name
+from davbridge.drivers.storing import NO_TIMES, store
 from davbridge.drivers.tree import Tree, own_ref
 from davbridge.drivers.uploads import MemoryUploads, Uploads
 from davbridge.errors import AlreadyExists, NotFound, ParentNotFound, UnknownOutcome, Unsupported
@@ -127,7 +127,7 @@ class GraphDriver:
             parent = tree.ref(path.parent)
         began = self._clock.now()
         try:
-            made = create_folder(tree.graph, parent, stored_name(path.name))
+            made = create_folder(tree.graph, parent, path.name)
         except NotFound:
             tree.cache.forget_path(path.parent)
             raise ParentNotFound(f"the folder {path.parent} does not exist") from None

@@ -16,7 +16,6 @@ from davbridge.drivers.downloading import open_file
 from davbridge.drivers.items import to_item
 from davbridge.drivers.pairs import check_pair
 from davbridge.drivers.protocol import Written
-from davbridge.drivers.storing import stored_name
 from davbridge.drivers.tree import Tree, folder_key, own_ref
 from davbridge.drivers.uploads import Uploads
 from davbridge.errors import AlreadyExists, BridgeError, NotFound, ParentNotFound, UnknownOutcome, Unsupported
@@ -24,7 +23,7 @@ from davbridge.graph.items import delete_item, get_item, update_item
 from davbridge.graph.model import DriveItem, ItemRef
 from davbridge.graph.uploads import put_content, upload
 from davbridge.mirror.keys import content_key, key_of, own_key
-from davbridge.paths import DavPath
+from davbridge.paths import DavPath, compose
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +108,7 @@ def set_aside(tree: Tree, old: DriveItem) -> Iterator[None]:
 
 def _respell(tree: Tree, item: DriveItem, source: DavPath, target: DavPath) -> Written:
     """The same place, maybe in another spelling; the service does not see NFC against NFD as another (§9.3)."""
-    if stored_name(target.name) == item.name:
+    if compose(target.name) == compose(item.name):
         return Written(to_item(item), source != target)
     parent = ItemRef(item.drive_id, item.parent_id)
     return Written(to_item(_patch(tree, item, parent, target, replace=False)), source != target)
@@ -127,7 +126,7 @@ def _patch(
     """The one call. A file's times go with it, since a move may reset them (§4.2)."""
     if parent.path.is_root and parent.drive_id.lower() != item.drive_id.lower():
         raise Unsupported("items cannot be moved into a folder that lies on another drive")
-    name = stored_name(target.name)
+    name = target.name
     stays = parent.path.is_root and parent.item_id == item.parent_id
     is_file = item.kind == "file" and not item.remote
     for attempt in (1, 2):
@@ -146,7 +145,9 @@ def _patch(
             raise _missing(tree, item, parent, target) from None
         except UnknownOutcome:
             found = get_item(tree.graph, own_ref(item))
-            arrived = found.name == name and (not parent.path.is_root or found.parent_id == parent.item_id)
+            arrived = compose(found.name) == compose(name) and (
+                not parent.path.is_root or found.parent_id == parent.item_id
+            )
             if arrived:
                 moved = found
                 break

@@ -7,7 +7,6 @@ session, so that a save makes one version. Graph makes missing folders on a PUT 
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 
 from davbridge.body import Body
@@ -34,11 +33,6 @@ from davbridge.mirror.keys import content_key
 from davbridge.paths import DavPath
 
 NO_TIMES = Times()
-
-
-def stored_name(name: str) -> str:
-    """The spelling to send: OneDrive takes NFC and NFD for the same name, and NFC is what others expect to see."""
-    return unicodedata.normalize("NFC", name)
 
 
 def store(
@@ -84,7 +78,7 @@ class _Job:
 
     @property
     def name(self) -> str:
-        return stored_name(self.path.name)
+        return self.path.name
 
     def in_session(self, limit: int) -> bool:
         return self.body.length > limit or (self.body.length > 0 and self.times != NO_TIMES)

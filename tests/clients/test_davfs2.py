@@ -54,6 +54,19 @@ def test_the_target_stays_locked_when_it_is_replaced(dav: Dav) -> None:
     assert dav.get("over.txt", check=200).body == b"final"
 
 
+def test_names_are_listed_as_they_were_sent(dav: Dav) -> None:
+    """davfs2 compares bytes: a folder that is listed composed where it was made decomposed loses its unsent files."""
+    folder = "de%cc%81compose%cc%81"
+    dav.mkcol(f"{folder}/", check=201)
+    dav.put(f"{folder}/a%cc%8a.txt", "x", check=201)
+    dav.move(f"{folder}/a%cc%8a.txt", f"{folder}/o%cc%88.txt", check=201)
+    assert [one["displayname"] for one in dav.propfind(depth=1, check=207).resources[1:]] == ["de\u0301compose\u0301"]
+    assert [one["displayname"] for one in dav.propfind(f"{folder}/", depth=1, check=207).resources[1:]] == [
+        "o\u0308.txt"
+    ]
+    assert dav.get("d%c3%a9compos%c3%a9/%c3%b6.txt", check=200).body == b"x"
+
+
 def test_unlock_without_content(dav: Dav) -> None:
     """A name that was locked and never written is an empty file after the UNLOCK."""
     token = dav.lock("touched", check=201).token

@@ -39,9 +39,9 @@ def make_tree(root: Path, *, largest: int = 100 * MEGABYTE) -> Path:
 
 
 def digest(root: Path) -> dict[str, str]:
-    """Names (NFC, as OneDrive stores them) and SHA-256 of every file below `root`."""
+    """Names, to the byte, and SHA-256 of every file below `root`."""
     return {
-        unicodedata.normalize("NFC", str(file.relative_to(root))): hashlib.sha256(file.read_bytes()).hexdigest()
+        str(file.relative_to(root)): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in root.rglob("*")
         if file.is_file()
     }

@@ -63,9 +63,11 @@ def test_url_encodes_what_clients_stumble_over() -> None:
     assert ROOT.url() == "/"
 
 
-def test_graph_form_is_nfc() -> None:
-    """Finder sends NFD; Graph gets NFC."""
-    assert DavPath(("cafe\u0301",)).graph() == "caf%C3%A9"
+def test_graph_form_keeps_the_spelling() -> None:
+    """OneDrive stores NFC and NFD as given; who wants NFC asks for it."""
+    path = DavPath(("cafe\u0301",))
+    assert path.graph() == "cafe%CC%81"
+    assert path.composed.graph() == "caf%C3%A9"
 
 
 @pytest.mark.parametrize(
