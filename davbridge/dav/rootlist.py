@@ -57,6 +57,9 @@ class MountList(Driver):
             raise NotFound(f"{path} does not exist")
         return Item(f"list:{path}", path.name, Kind.FOLDER, 0, "", self._started, self._started)
 
+    def knows(self, path: DavPath) -> bool:
+        return True
+
     def children(self, path: DavPath) -> tuple[Item, Iterable[Item]]:
         item = self.stat(path)
         depth = len(path.names)

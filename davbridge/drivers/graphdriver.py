@@ -86,6 +86,12 @@ class GraphDriver:
     def stat(self, path: DavPath) -> Item:
         return self._shown(path, self._tree.find(path))
 
+    def knows(self, path: DavPath) -> bool:
+        if self._opened is None:
+            return False
+        tree = self._opened[1]
+        return tree.known(path) is not None or tree.cache.is_absent(path)
+
     def children(self, path: DavPath) -> tuple[Item, Iterable[Item]]:
         folder, items = self._tree.children(path)
         shown = self._shown(path, folder)
@@ -139,10 +145,12 @@ class GraphDriver:
             if found.kind != "folder" or (began - found.created).total_seconds() > 120:
                 raise
             made = found
+            tree.cache.wrote(made)
         except Exception:
             tree.folder(path.parent)
             raise
-        tree.cache.wrote(made)
+        else:
+            tree.cache.wrote_empty_folder(made)
         if not path.parent.is_root:
             tree.cache.learn_alias(path, made)
         return to_item(made)

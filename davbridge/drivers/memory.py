@@ -46,6 +46,9 @@ class MemoryDriver:
         with self._lock:
             return self._find(path).item()
 
+    def knows(self, path: DavPath) -> bool:
+        return True
+
     def children(self, path: DavPath) -> tuple[Item, Iterable[Item]]:
         with self._lock:
             node = self._find(path)

@@ -43,6 +43,12 @@ class Reserves(Protocol):
         Raises: ParentNotFound, NameRefused.
         """
 
+    def reserve_unseen(self, path: DavPath) -> bool:
+        """As `reserve`, where nothing is known of the name and a call would have to tell: it is looked at later.
+
+        False, and nothing is reserved, where it is known whether the name is free.
+        """
+
     def settle(self, path: DavPath) -> None:
         """Make a reserved name an empty file, if no content has come. Best effort: what fails is tried again later."""
 
@@ -80,8 +86,28 @@ class OverlaidDriver(Driver):
 
     # -- reading ------------------------------------------------------------------------------------------------
 
-    def stat(self, path: DavPath) -> Item:
+    def knows(self, path: DavPath) -> bool:
+        return self._store.find(path, self._user) is not None or self._driver.knows(path)
+
+    def _find(self, path: DavPath) -> SideFile | None:
+        """What the overlay has at `path`; a name that nobody has looked at yet is looked at now."""
         side = self._store.find(path, self._user)
+        if side is None or not side.unseen:
+            return side
+        try:
+            self._driver.stat(path)
+        except NotFound:
+            try:
+                self._require_folder(path.parent)
+            except ParentNotFound:
+                self._store.remove(side)
+                return None
+            return self._store.seen(side)
+        self._store.remove(side)
+        return None
+
+    def stat(self, path: DavPath) -> Item:
+        side = self._find(path)
         if side is None and side_user(path, self._user) is not None:
             return self._stored_anyway(path)
         return side.item if side else self._driver.stat(path)
@@ -95,21 +121,21 @@ class OverlaidDriver(Driver):
         return found
 
     def children(self, path: DavPath) -> tuple[Item, Iterable[Item]]:
-        if self._store.find(path, self._user):
+        if self._find(path):
             raise Unsupported(f"{path} is a file")
         folder, children = self._driver.children(path)
-        sides = self._store.in_folder(path, self._user)
+        sides = [side for side in self._store.in_folder(path, self._user) if not side.unseen or self._find(side.path)]
         return folder, _merged(children, sides) if sides else children
 
     def open(self, path: DavPath, span: Span | None = None, *, if_match: str | None = None) -> Download:
-        side = self._store.find(path, self._user)
+        side = self._find(path)
         if side is None:
             return self._driver.open(path, span, if_match=if_match)
         _check_match(side, if_match)
         return BytesDownload(side.item, side.data, span)
 
     def redirect_url(self, path: DavPath) -> Secret:
-        if self._store.find(path, self._user):
+        if self._find(path):
             raise Unsupported(f"{path} is not at Microsoft")
         return self._driver.redirect_url(path)
 
@@ -120,7 +146,7 @@ class OverlaidDriver(Driver):
 
     def reserve(self, path: DavPath) -> Item:
         """See `Reserves`."""
-        if side := self._store.find(path, self._user):
+        if side := self._find(path):
             return side.item
         owner = side_user(path, self._user)
         if owner is None:
@@ -130,10 +156,21 @@ class OverlaidDriver(Driver):
             return self._store.put(path, owner, b"").item
         return self._store.put(path, "", b"", placeholder=True, seconds=PLACEHOLDER_SECONDS).item
 
+    def reserve_unseen(self, path: DavPath) -> bool:
+        """See `Reserves`."""
+        if self._store.find(path, self._user) or side_user(path, self._user) is not None or self._driver.knows(path):
+            return False
+        path.check()
+        self._store.put(path, "", b"", placeholder=True, unseen=True, seconds=PLACEHOLDER_SECONDS)
+        return True
+
     def settle(self, path: DavPath) -> None:
         """See `Reserves`."""
         side = self._store.find(path, self._user)
         if side is None or not side.placeholder:
+            return
+        if side.unseen:
+            self._store.remove(side)  # locked, and neither read nor written: whatever was there, is there
             return
         try:
             self._driver.put(path, _body(b""), if_absent=True, times=side.times)
@@ -165,6 +202,11 @@ class OverlaidDriver(Driver):
     ) -> Written:
         side = self._store.find(path, self._user)
         owner = side_user(path, self._user)
+        if side is not None and side.unseen:
+            # the PUT itself tells what is there
+            written = self._driver.put(path, body, if_match=if_match, if_absent=if_absent, times=times)
+            self._store.remove(side)
+            return written
         if side is not None:
             if if_absent:
                 raise PreconditionFailed(f"{path} exists")
@@ -188,19 +230,19 @@ class OverlaidDriver(Driver):
         return Written(self._store.put(path, owner, data, times=times).item, created)
 
     def make_folder(self, path: DavPath) -> Item:
-        if self._store.find(path, self._user):
+        if self._find(path):
             raise AlreadyExists(f"{path} exists")
         return self._driver.make_folder(path)
 
     def set_times(self, path: DavPath, times: Times) -> Item:
-        side = self._store.find(path, self._user)
+        side = self._find(path)
         if side is None:
             return self._driver.set_times(path, times)
         self._store.set_times(side, times)
         return self.stat(path)
 
     def delete(self, path: DavPath, *, if_match: str | None = None) -> None:
-        side = self._store.find(path, self._user)
+        side = self._find(path)
         if side is not None:
             _check_match(side, if_match)
             self._store.remove(side)
@@ -209,7 +251,7 @@ class OverlaidDriver(Driver):
         self._store.forget_tree(path)
 
     def move(self, source: DavPath, target: DavPath, *, replace: bool) -> Written:
-        side = self._store.find(source, self._user)
+        side = self._find(source)
         if side is not None:
             return self._move_side(side, target, replace=replace)
         hidden = self._cleared(target, replace=replace) if source.folded != target.folded else False
@@ -218,7 +260,7 @@ class OverlaidDriver(Driver):
         return Written(written.item, written.created and not hidden)
 
     def copy(self, source: DavPath, target: DavPath, *, replace: bool, deep: bool = True) -> Written:
-        side = self._store.find(source, self._user)
+        side = self._find(source)
         if side is not None:
             return self._store_at(side, target, replace=replace)
         hidden = self._cleared(target, replace=replace)
@@ -249,7 +291,7 @@ class OverlaidDriver(Driver):
 
     def _cleared(self, target: DavPath, *, replace: bool) -> bool:
         """Take a side file or placeholder out of the way of a target; whether there was one."""
-        side = self._store.find(target, self._user)
+        side = self._find(target)
         if side is None:
             return False
         if not replace:

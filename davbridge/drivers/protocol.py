@@ -122,6 +122,9 @@ class Driver(Protocol):
         Raises: NotFound.
         """
 
+    def knows(self, path: DavPath) -> bool:
+        """True when `stat` would tell without asking Microsoft, be it that there is nothing. Raises nothing."""
+
     def children(self, path: DavPath) -> tuple[Item, Iterable[Item]]:
         """A folder and its children, in no order. The iterable may raise in the middle.
 

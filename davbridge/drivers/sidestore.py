@@ -9,7 +9,7 @@ from __future__ import annotations
 import mimetypes
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from davbridge.clock import Clock
@@ -28,6 +28,7 @@ SCHEMA = (
 )
 LARGEST = 16 * 2**20
 """Bytes of one side file."""
+_UNSEEN = 2
 
 _PRIVATE = re.compile(
     r"\._.*|\.ds_store|\.spotlight-v100|\.fseventsd|\.temporaryitems|\.apdisk|\.metadata_never_index|desktop\.ini|"
@@ -47,7 +48,7 @@ def side_user(path: DavPath, user: str) -> str | None:
 
 @dataclass(frozen=True)
 class SideFile:
-    """One row. `timed`: a client has set its times."""
+    """One row. `timed`: a client has set its times. `unseen`: nobody knows whether the drive has the name."""
 
     path: DavPath
     user: str
@@ -57,6 +58,7 @@ class SideFile:
     created: datetime
     modified: datetime
     timed: bool
+    unseen: bool = False
 
     @property
     def item(self) -> Item:
@@ -92,7 +94,7 @@ class SideStore:
 
     def due(self) -> list[SideFile]:
         """The placeholders whose time is over."""
-        sql = "SELECT * FROM side_files WHERE mount = ? AND placeholder = 1 AND due <= ?"
+        sql = "SELECT * FROM side_files WHERE mount = ? AND placeholder > 0 AND due <= ?"
         return [_side_file(row) for row in self._database.read(sql, (self._mount, self._now()))]
 
     def put(
@@ -102,6 +104,7 @@ class SideStore:
         data: bytes,
         *,
         placeholder: bool = False,
+        unseen: bool = False,
         times: Times | None = None,
         seconds: float = 0.0,
     ) -> SideFile:
@@ -116,19 +119,28 @@ class SideStore:
         modified = times.modified.timestamp() if times and times.modified else float(int(now))
         created = times.created.timestamp() if times and times.created else float(int(now))
         version = secrets.token_hex(12)
-        row = (self._mount, key_of(path), user, key_of(path.parent), "/".join(path.names), placeholder, data, version)
+        kind = _UNSEEN if unseen else int(placeholder)
+        row = (self._mount, key_of(path), user, key_of(path.parent), "/".join(path.names), kind, data, version)
         with self._database.transaction() as transaction:
             transaction.execute(
                 "INSERT OR REPLACE INTO side_files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (*row, created, modified, times is not None, now + seconds),
             )
-        return SideFile(path, user, placeholder, data, version, _moment(created), _moment(modified), times is not None)
+        moments = _moment(created), _moment(modified)
+        return SideFile(path, user, placeholder, data, version, *moments, times is not None, unseen)
 
     def postpone(self, side: SideFile, seconds: float) -> None:
         """Let a placeholder be due later."""
         with self._database.transaction() as transaction:
             sql = "UPDATE side_files SET due = ? WHERE mount = ? AND key = ? AND user = ?"
             transaction.execute(sql, (self._now() + seconds, self._mount, key_of(side.path), side.user))
+
+    def seen(self, side: SideFile) -> SideFile:
+        """The drive does not have the name: from now on it is an ordinary placeholder."""
+        with self._database.transaction() as transaction:
+            sql = "UPDATE side_files SET placeholder = 1 WHERE mount = ? AND key = ? AND user = ?"
+            transaction.execute(sql, (self._mount, key_of(side.path), side.user))
+        return replace(side, unseen=False)
 
     def set_times(self, side: SideFile, times: Times) -> None:
         """Keep the client's times."""
@@ -184,4 +196,5 @@ def _side_file(row: Row) -> SideFile:
         created=_moment(row["created"]),
         modified=_moment(row["modified"]),
         timed=bool(row["timed"]),
+        unseen=row["placeholder"] == _UNSEEN,
     )

@@ -209,6 +209,12 @@ class MetadataCache:
                 self._drop_aliases(key, item.kind)
             self._store(key, _Entry(_bare(item), now + self._ttl, now, now + self._fence), old)
 
+    def wrote_empty_folder(self, item: DriveItem) -> None:
+        """As `wrote`, for a folder that we have just made: nothing is in it."""
+        with self._lock:
+            self.wrote(item)
+            self._complete[own_key(item)] = True
+
     def expect(self, item: DriveItem) -> None:
         """We made `item` without being told all about it: its id is known and fenced, the rest must be read."""
         with self._lock:

@@ -20,19 +20,24 @@ from davbridge.errors import NotFound
 
 
 def handle(request: Request) -> Response:
-    """200 for an item that is there or a refresh, 201 for a name that was free; the token in header and body."""
+    """200 for an item that is there or a refresh, 201 for a name that was free; the token in header and body.
+
+    Also 200 where nothing is known of the name yet: clients lock what they have just listed, and a lock is nothing that
+    Microsoft should be asked for. If the name turns out to be free, the lock holds it all the same.
+    """
     root = read_xml(request)
     if root is None:
         return _refresh(request)
     exclusive, owner = _lockinfo(root)
     infinite = _infinite(request)
     check_if(request)
-    created = not _exists(request)
+    unseen = request.may_write and not _folder_is_locked(request) and _reserving(request).reserve_unseen(request.path)
+    created = not unseen and not _exists(request)
     if created:
         if not request.may_write:
             raise Refusal(403, "this mount is read-only for you")
         require_unlocked(request, request.path, member=True)
-        _reserve(request)
+        _reserving(request).reserve(request.path)
     try:
         lock = request.shared.locks.grant(
             request.mount.name,
@@ -101,11 +106,16 @@ def _exists(request: Request) -> bool:
     return True
 
 
-def _reserve(request: Request) -> None:
+def _folder_is_locked(request: Request) -> bool:
+    """A lock on the folder protects its free names (RFC 4918 §7.4): then it matters whether this one is."""
+    return bool(request.shared.locks.covering(request.mount.name, request.path.parent))
+
+
+def _reserving(request: Request) -> Reserves:
     driver = request.driver
     if not isinstance(driver, Reserves):
         raise TypeError("a mount's driver must be able to reserve names")
-    driver.reserve(request.path)
+    return driver
 
 
 def _response(request: Request, lock: Lock, status: int) -> Response:

@@ -35,7 +35,9 @@ def handle(request: Request) -> Response:
     check_if(request)
     table, mount = request.shared.locks, request.mount.name
     if table.any(mount):
-        require_unlocked(request, request.path, member=_stat(request) is None)
+        # whether the name is new matters only under a lock on the folder itself (RFC 4918 §7.4)
+        member = bool(table.own(mount, request.path.parent)) and _stat(request) is None
+        require_unlocked(request, request.path, member=member)
     if_match, if_absent = _preconditions(request)
     times = _times(request)
     with _body(request) as body:
