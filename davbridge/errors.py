@@ -10,6 +10,7 @@
      ├─ NameRefused         OneDrive cannot store an item of that name              403
      ├─ BadPath             the path is not a path (syntax, not policy)             400
      ├─ Forbidden           the signed-in account may not do that                   403
+     ├─ StaleToken          a sync token that is too old, or not ours              403
      ├─ Unsupported         this kind of item cannot do that                        403, 405
      ├─ Locked              somebody has it locked or checked out at Microsoft      423
      ├─ TooLarge            larger than the service stores                          413
@@ -65,6 +66,10 @@ class Forbidden(BridgeError):
 
 class Unsupported(BridgeError):
     """The operation makes no sense for this item (content of a folder, writing into a OneNote notebook)."""
+
+
+class StaleToken(BridgeError):
+    """A sync token that leads nowhere any more: the client must start over without one (RFC 6578 §3.2)."""
 
 
 class Locked(BridgeError):

@@ -26,6 +26,7 @@ _STATUS: tuple[tuple[type[errors.BridgeError], int], ...] = (
     (errors.NameRefused, 403),
     (errors.BadPath, 400),
     (errors.Forbidden, 403),
+    (errors.StaleToken, 403),
     (errors.Unsupported, 403),
     (errors.Locked, 423),
     (errors.TooLarge, 413),
@@ -37,6 +38,7 @@ _STATUS: tuple[tuple[type[errors.BridgeError], int], ...] = (
     (errors.UnknownOutcome, 504),
     (errors.ConfigError, 503),
 )
+_CONDITIONS = ((errors.QuotaExceeded, "quota-not-exceeded"), (errors.StaleToken, "valid-sync-token"))
 
 
 def status_of(error: errors.BridgeError) -> int:
@@ -68,7 +70,7 @@ def _tree(error: errors.BridgeError) -> Response:
     if isinstance(error, errors.BodyTruncated):
         # what is left of the body, if anything, cannot be told from a next request
         headers.append(("Connection", "close"))
-    condition = "quota-not-exceeded" if isinstance(error, errors.QuotaExceeded) else ""
+    condition = next((name for kind, name in _CONDITIONS if isinstance(error, kind)), "")
     return _page(status, str(error), condition, headers=headers)
 
 

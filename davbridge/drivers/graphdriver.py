@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cachetools import LRUCache
 
@@ -252,4 +252,4 @@ class GraphDriver:
 
 def _nameless(item: Item) -> Item:
     """The root's name is the mount's business."""
-    return Item(item.id, "", item.kind, item.size, item.etag, item.created, item.modified, item.content_type)
+    return replace(item, name="")

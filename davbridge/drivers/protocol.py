@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from davbridge.body import Body
 from davbridge.paths import DavPath
@@ -34,7 +34,8 @@ class Item:
 
     `id` survives rename and move. `etag` is the bare DAV entity tag: letters, digits and `-` only, no quotes; it
     changes with the content and with nothing else (empty for folders). `size` in bytes (0 for folders). Times are
-    aware, UTC, whole seconds. `content_type` is empty for folders.
+    aware, UTC, whole seconds. `content_type` is empty for folders. `stamp`, of folders only: letters, digits and `-`; it
+    changes whenever anything in the tree below changes, the folder itself included; empty when nobody watches the tree.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Item:
     created: datetime
     modified: datetime
     content_type: str = ""
+    stamp: str = ""
 
     @property
     def is_folder(self) -> bool:
@@ -190,3 +192,41 @@ class Driver(Protocol):
 
     def quota(self) -> Quota | None:
         """None when the drive does not tell (many SharePoint libraries)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An item that is new, changed or elsewhere since a sync token, or (`item` None) a path that nothing is at now.
+
+    `path` lies below the policy's root.
+    """
+
+    path: DavPath
+    item: Item | None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """`token` goes on where these end; `more`: the limit cut them off."""
+
+    changes: tuple[Change, ...]
+    token: str
+    more: bool
+
+
+@runtime_checkable
+class Tracks(Protocol):
+    """The ability to tell what has changed in a tree (RFC 6578)."""
+
+    def sync_token(self) -> str:
+        """The present moment, letters, digits and `-`; empty while nobody watches the tree."""
+
+    def changes(self, path: DavPath, since: str, *, deep: bool, limit: int | None = None) -> Changes:
+        """What changed in a folder since the token `since`; with an empty one everything that is there.
+
+        `deep`: in the whole tree below, else among the folder's own children. The folder itself is never told.
+        A folder that was moved is a removal of its old path and a change of everything below the new one; what was
+        below a removed folder is not told.
+
+        Raises: NotFound, Unsupported (a file, or nobody watches), StaleToken (start over without a token).
+        """

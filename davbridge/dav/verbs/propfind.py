@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 from davbridge.dav.locks import Lock
@@ -232,7 +232,7 @@ class _Writer:
 
 
 def _renamed(item: Item, name: str) -> Item:
-    return Item(item.id, name, item.kind, item.size, item.etag, item.created, item.modified, item.content_type)
+    return replace(item, name=name)
 
 
 def _names_only(item: Item, names: Sequence[str]) -> str:

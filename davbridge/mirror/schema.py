@@ -1,0 +1,49 @@
+"""The mirror's tables (docs/decisions/004). The file is disposable: another version of this page means another file.
+
+* `items`: the last known state of every item, by drive and id. `drive` is a number of `drives`; `fold` the comparison key
+  of the name; times are whole POSIX seconds. `expires`: fresh until then where delta does not keep the row fresh.
+  `written`, `fenced`: when we wrote it, and until when older news of it is ignored. `seq`: the number of its last change;
+  `placed`: of the last change of its place (creation, rename, move); `below`: of the last change in the tree below a
+  folder, the folder's own included. `listed`: all children of the folder are in the table, until then.
+* `gone`: what we deleted, and until when nobody may bring it back.
+* `removals`: what left which path, for sync tokens. `path` is folded, `/a/b`, below the drive's own root; `name` as spelt.
+* `paths`: look-ups by path whose folders are not known, relative to a policy's root. `id` NULL: nothing is there.
+* `staged`: a new enumeration after 410, until it is whole.
+* `sync`: where delta stands, a row a drive. `counters`: the last `seq` given, and the epoch, which makes sync tokens of
+  another file invalid.
+"""
+
+from __future__ import annotations
+
+VERSION = 1
+
+_ITEM = """
+    drive INTEGER NOT NULL, id TEXT NOT NULL, parent TEXT NOT NULL, fold TEXT NOT NULL, name TEXT NOT NULL,
+    kind TEXT NOT NULL, size INTEGER NOT NULL, etag TEXT NOT NULL, ctag TEXT NOT NULL,
+    created INTEGER NOT NULL, modified INTEGER NOT NULL, mime TEXT NOT NULL, hash TEXT NOT NULL,
+    remote_drive TEXT NOT NULL, remote_id TEXT NOT NULL"""
+
+SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS drives (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT",
+    f"""CREATE TABLE IF NOT EXISTS items ({_ITEM},
+        expires REAL NOT NULL, written REAL NOT NULL, fenced REAL NOT NULL,
+        seq INTEGER NOT NULL, placed INTEGER NOT NULL, below INTEGER NOT NULL, listed REAL NOT NULL,
+        PRIMARY KEY (drive, id)) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS items_by_name ON items (drive, parent, fold)",
+    """CREATE TABLE IF NOT EXISTS gone (drive INTEGER NOT NULL, id TEXT NOT NULL, until REAL NOT NULL,
+        PRIMARY KEY (drive, id)) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS removals (number INTEGER PRIMARY KEY, seq INTEGER NOT NULL, drive INTEGER NOT NULL,
+        path TEXT NOT NULL, name TEXT NOT NULL, folder INTEGER NOT NULL) STRICT""",
+    "CREATE INDEX IF NOT EXISTS removals_by_seq ON removals (drive, seq)",
+    """CREATE TABLE IF NOT EXISTS paths (root TEXT NOT NULL, path TEXT NOT NULL, drive INTEGER, id TEXT,
+        until REAL NOT NULL, PRIMARY KEY (root, path)) STRICT, WITHOUT ROWID""",
+    f"CREATE TABLE IF NOT EXISTS staged ({_ITEM}, PRIMARY KEY (drive, id)) STRICT, WITHOUT ROWID",
+    """CREATE TABLE IF NOT EXISTS sync (drive INTEGER PRIMARY KEY, phase TEXT NOT NULL, link TEXT NOT NULL,
+        next TEXT NOT NULL, began REAL NOT NULL, synced REAL NOT NULL, seen INTEGER NOT NULL, pages INTEGER NOT NULL,
+        message TEXT NOT NULL) STRICT""",
+    "CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+)
+COLUMNS = (
+    "drive, id, parent, fold, name, kind, size, etag, ctag, created, modified, mime, hash, remote_drive, remote_id"
+)
+"""What `items` and `staged` have in common, in the order of `rows.values`."""
