@@ -34,8 +34,8 @@ class Item:
 
     `id` survives rename and move. `etag` is the bare DAV entity tag: letters, digits and `-` only, no quotes; it
     changes with the content and with nothing else (empty for folders). `size` in bytes (0 for folders). Times are
-    aware, UTC, whole seconds. `content_type` is empty for folders. `stamp`, of folders only: letters, digits and `-`; it
-    changes whenever anything in the tree below changes, the folder itself included; empty when nobody watches the tree.
+    aware, UTC, whole seconds. `content_type` is empty for folders. `stamp`, of folders only: letters, digits and `-`;
+    it changes whenever anything in the tree below changes, or the folder; empty when nobody watches the tree.
     """
 
     id: str
