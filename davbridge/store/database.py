@@ -19,6 +19,12 @@ from davbridge.errors import BridgeError, Busy, ConfigError, QuotaExceeded
 Row = sqlite3.Row
 Transaction = sqlite3.Connection
 BUSY_SECONDS = 5.0
+_BLOCK = 512
+_GONE = ("readonly", "disk I/O", "unable to open", "no such table", "no such column", "malformed")
+
+
+class Damaged(BridgeError):
+    """The file is no database any more, or is not where it was."""
 
 
 class Database:
@@ -28,6 +34,8 @@ class Database:
         self._path = path
         self._durable = durable
         self._local = threading.local()
+        self._generation = 0
+        self._inode = 0
 
     @classmethod
     def open(cls, path: Path, schema: Sequence[str], *, durable: bool = True) -> Database:
@@ -51,18 +59,60 @@ class Database:
 
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is not None and self._local.generation != self._generation:
+            connection.close()
+            connection = None
         if connection is None:
-            connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
-            connection.row_factory = sqlite3.Row
+            generation = self._generation
+            connection = self._connect()
+            self._local.connection, self._local.generation = connection, generation
+            self._inode = self._inode or _inode(self._path)
+        return connection
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
+        connection.row_factory = sqlite3.Row
+        try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
-            self._local.connection = connection
+            connection.execute("PRAGMA journal_size_limit = 67108864")
+            if not self._durable:
+                # large, read at random and by many threads: pages from the system's cache, not one cache a thread
+                connection.execute("PRAGMA mmap_size = 1073741824")
+                connection.execute("PRAGMA cache_size = -1000")
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
     def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """All rows of one SELECT, from a consistent snapshot."""
         with _translated():
             return self._connection().execute(sql, parameters).fetchall()
+
+    def stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
+        """The rows of one SELECT as they are read, from a consistent snapshot. To be closed, or read to its end."""
+        with _translated():
+            cursor = self._connection().execute(sql, parameters)
+            try:
+                while rows := cursor.fetchmany(_BLOCK):
+                    yield from rows
+            finally:
+                cursor.close()
+
+    def is_elsewhere(self) -> bool:
+        """True when the file that is open is not the one at its path: it was deleted, or replaced."""
+        return self._inode != 0 and _inode(self._path) != self._inode
+
+    @property
+    def generation(self) -> int:
+        """How often the file was opened anew."""
+        return self._generation
+
+    def reopen(self) -> None:
+        """Let every thread open the file at the path anew."""
+        self._inode = 0
+        self._generation += 1
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -78,7 +128,8 @@ class Database:
             try:
                 yield connection
             except BaseException:
-                connection.execute("ROLLBACK")
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
 
@@ -97,4 +148,15 @@ def _translated() -> Iterator[None]:
     except sqlite3.OperationalError as error:
         if "full" in str(error):
             raise QuotaExceeded("the disk that holds the bridge's state is full") from error
+        if any(word in str(error) for word in _GONE):
+            raise Damaged(str(error)) from error
         raise Busy("the bridge's state file is busy", 1.0) from error
+    except sqlite3.DatabaseError as error:
+        raise Damaged(str(error)) from error
+
+
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return -1
