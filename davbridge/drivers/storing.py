@@ -13,7 +13,6 @@ from davbridge.body import Body
 from davbridge.drivers.downloading import check_match
 from davbridge.drivers.items import to_item
 from davbridge.drivers.protocol import Times, Written
-from davbridge.drivers.quickxor import quick_xor_hash
 from davbridge.drivers.tree import Tree, folder_key, own_ref
 from davbridge.drivers.uploads import Uploads
 from davbridge.errors import (
@@ -28,6 +27,7 @@ from davbridge.errors import (
 from davbridge.graph.batch import LARGEST, IfFolder, NotDone
 from davbridge.graph.items import delete_item, get_item, update_item
 from davbridge.graph.model import DriveItem, ItemRef
+from davbridge.graph.quickxor import quick_xor_hash
 from davbridge.graph.uploads import SIMPLE_LIMIT, put_content, upload
 from davbridge.mirror.keys import content_key
 from davbridge.paths import DavPath

@@ -1,0 +1,118 @@
+"""Writes whose answer is lost in less common ways: told as what happened, or as unknown, never as the opposite."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+
+from davbridge.clock import ManualClock
+from davbridge.drivers.graphdriver import GraphDriver
+from davbridge.emulator import Emulator
+from davbridge.emulator.faults import Action, LoseAnswer, Reset, Status
+from davbridge.emulator.httpd import Request, Response
+from davbridge.errors import UnknownOutcome
+from tests.contract.places import driver_of, graph_of, put
+
+LARGE = random.Random(1).randbytes(5_000_000)
+
+
+@dataclass(frozen=True)
+class Meanwhile(Action):
+    """Something happens while the request is on its way, then `action`, or the usual."""
+
+    happens: Callable[[], object]
+    action: Action | None = None
+
+    def apply(self, request: Request, run: Callable[[], Response]) -> Response:
+        self.happens()
+        return self.action.apply(request, run) if self.action else run()
+
+
+@dataclass(frozen=True)
+class Garbled(Action):
+    """Do the work, and answer it with a page that is no JSON."""
+
+    def apply(self, request: Request, run: Callable[[], Response]) -> Response:
+        return Response(run().status, {"Content-Type": "text/html"}, b"<html>")
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that stands still, so that retries do not wait."""
+    return ManualClock(datetime.now(UTC))
+
+
+@pytest.fixture
+def driver(emulator: Emulator, clock: ManualClock) -> Iterator[GraphDriver]:
+    """A driver for a SharePoint library, with time in the test's hand."""
+    with graph_of(emulator, clock) as graph:
+        yield driver_of("sharepoint", emulator, graph)
+    assert emulator.faults.pending == 0
+    assert emulator.calls.leaks == []
+
+
+def test_session_that_was_lost_uncommitted(driver: GraphDriver, emulator: Emulator) -> None:
+    """A session that is gone need not have been committed: an old file of the same size is no success."""
+    old = LARGE[::-1]
+    put(driver, "/a.bin", old)
+    drive = emulator.drive("documents")
+
+    def lose() -> None:
+        emulator.world.sessions.clear()
+        drive.drive.open_sessions.clear()
+
+    emulator.faults.add("put fragment", Meanwhile(lose, Reset(after=1000)))
+    with pytest.raises(UnknownOutcome):
+        put(driver, "/a.bin", LARGE)
+    assert drive.read("/a.bin") == old
+
+
+def test_session_that_does_not_answer_after_its_commit(driver: GraphDriver, emulator: Emulator) -> None:
+    """The last answer is lost and the session's status, too; when the session is found gone, the item tells."""
+    emulator.faults.add("put fragment", LoseAnswer())
+    emulator.faults.add("get session", Status(500), times=5)
+    put(driver, "/a.bin", LARGE)
+    assert emulator.drive("documents").read("/a.bin") == LARGE
+
+
+def test_session_whose_commit_takes_its_time(driver: GraphDriver, emulator: Emulator) -> None:
+    """A session that has all bytes and is not committed yet is waited for, not given up."""
+    world = emulator.world
+
+    class Later(Action):
+        def apply(self, request: Request, run: Callable[[], Response]) -> Response:
+            for session in world.sessions.values():
+                session.defer = True
+            run()
+            return Response(504, {}, b"")
+
+    def commit() -> None:
+        for token, session in list(world.sessions.items()):
+            if session.complete:
+                session.drive.store(session.drive.root, session.name, session.draft.finish(session.total), "replace")
+                world.end_session(token)
+
+    put(driver, "/a.bin", LARGE[::-1])
+    emulator.faults.add("put fragment", Later())
+    emulator.faults.add("get session", Meanwhile(commit), nth=3)
+    put(driver, "/a.bin", LARGE)
+    assert emulator.drive("documents").read("/a.bin") == LARGE
+
+
+def test_session_whose_last_answer_is_garbled(driver: GraphDriver, emulator: Emulator) -> None:
+    """A success that cannot be read is looked up."""
+    emulator.faults.add("put fragment", Garbled())
+    assert put(driver, "/a.bin", LARGE).item.size == len(LARGE)
+
+
+def test_session_and_nothing_to_read_back(driver: GraphDriver, emulator: Emulator) -> None:
+    """When neither session nor item can be read, the outcome is unknown: no 502, which would mean a failure."""
+    put(driver, "/a.bin")
+    emulator.faults.add("put fragment", LoseAnswer())
+    emulator.faults.add("get item", Status(502), times=5)
+    with pytest.raises(UnknownOutcome):
+        put(driver, "/a.bin", LARGE)
