@@ -25,7 +25,7 @@ from davbridge.drivers.uploads import MemoryUploads, Uploads
 from davbridge.errors import AlreadyExists, NotFound, ParentNotFound, UnknownOutcome, Unsupported
 from davbridge.graph.client import Graph
 from davbridge.graph.drives import get_drive
-from davbridge.graph.items import create_folder, delete_item, get_item, update_item
+from davbridge.graph.items import create_folder, delete_item, read_back, update_item
 from davbridge.graph.model import Drive, DriveItem, ItemRef
 from davbridge.mirror.cache import TTL_SECONDS, MetadataCache
 from davbridge.mirror.keys import content_key, key_of
@@ -131,9 +131,8 @@ class GraphDriver:
             parent = tree.folder(path.parent)
         else:
             parent = tree.ref(path.parent)
-        began = self._clock.now()
         try:
-            made = create_folder(tree.graph, parent, path.name)
+            made = self._make_folder(tree, parent, path.name)
         except NotFound:
             tree.cache.forget_path(path.parent)
             raise ParentNotFound(f"the folder {path.parent} does not exist") from None
@@ -141,19 +140,28 @@ class GraphDriver:
             tree.cache.forget_path(path)
             raise
         except UnknownOutcome:
-            found = get_item(tree.graph, parent.child(path.name))
-            if found.kind != "folder" or (began - found.created).total_seconds() > 120:
-                raise
-            made = found
-            tree.cache.wrote(made)
+            raise
         except Exception:
             tree.folder(path.parent)
             raise
-        else:
-            tree.cache.wrote_empty_folder(made)
         if not path.parent.is_root:
             tree.cache.learn_alias(path, made)
         return to_item(made)
+
+    def _make_folder(self, tree: Tree, parent: ItemRef, name: str) -> DriveItem:
+        began = self._clock.now()
+        try:
+            made = create_folder(tree.graph, parent, name)
+            tree.cache.wrote_empty_folder(made)
+            return made
+        except UnknownOutcome:
+            found = read_back(tree.graph, parent.child(name))
+            if found is None:
+                found = create_folder(tree.graph, parent, name)
+            if found.kind != "folder" or (began - found.created).total_seconds() > 120:
+                raise
+            tree.cache.wrote(found)
+            return found
 
     def move(self, source: DavPath, target: DavPath, *, replace: bool) -> Written:
         return move(self._tree, self._uploads, source, target, replace=replace)
@@ -176,7 +184,7 @@ class GraphDriver:
             return
         check_match(item, if_match, path)
         try:
-            self._delete(tree, own_ref(item))
+            delete_item(tree.graph, own_ref(item))
         except NotFound:
             tree.cache.forget(item)
             tree.cache.forget_path(path)
@@ -222,23 +230,13 @@ class GraphDriver:
     def _delete_unknown(self, tree: Tree, path: DavPath) -> None:
         """Delete by path; whatever was known of it is void."""
         try:
-            self._delete(tree, tree.ref(path))
+            delete_item(tree.graph, tree.ref(path))
         except NotFound:
             item = tree.find(path)  # a path through a shortcut is found in steps only
-            self._delete(tree, own_ref(item))
+            delete_item(tree.graph, own_ref(item))
             tree.cache.removed(item)
             return
         tree.cache.removed_path(path)
-
-    @staticmethod
-    def _delete(tree: Tree, ref: ItemRef) -> None:
-        try:
-            delete_item(tree.graph, ref)
-        except UnknownOutcome:
-            try:
-                delete_item(tree.graph, ref)
-            except NotFound:
-                return
 
     @staticmethod
     def _shown(path: DavPath, item: DriveItem) -> Item:

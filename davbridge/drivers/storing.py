@@ -25,7 +25,7 @@ from davbridge.errors import (
     Unsupported,
 )
 from davbridge.graph.batch import LARGEST, IfFolder, NotDone
-from davbridge.graph.items import delete_item, get_item, update_item
+from davbridge.graph.items import delete_item, read_back, update_item
 from davbridge.graph.model import DriveItem, ItemRef
 from davbridge.graph.quickxor import quick_xor_hash
 from davbridge.graph.uploads import SIMPLE_LIMIT, put_content, upload
@@ -202,9 +202,8 @@ def _reconciled(tree: Tree, target: ItemRef, data: bytes, path: DavPath) -> tupl
     Raises: UnknownOutcome when that cannot be told.
     """
     known = tree.known(path)
-    try:
-        item = get_item(tree.graph, target)
-    except NotFound:
+    item = read_back(tree.graph, target)
+    if item is None:
         return None
     if item.size == len(data) and item.quick_xor_hash in ("", quick_xor_hash(data)):
         return item, known is None

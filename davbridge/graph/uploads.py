@@ -25,7 +25,7 @@ from davbridge.graph.batch import IfFolder, NotDone
 from davbridge.graph.client import Graph
 from davbridge.graph.decode import drive_item, iso, moment
 from davbridge.graph.failures import raise_for
-from davbridge.graph.items import ONE, _match
+from davbridge.graph.items import ONE, _match, written
 from davbridge.graph.model import DriveItem, ItemRef
 from davbridge.graph.quickxor import QuickXor
 from davbridge.redact import Secret
@@ -62,7 +62,7 @@ def put_content(
     url = ref.url("content") + f"?@microsoft.graph.conflictBehavior={'fail' if fail_if_exists else 'replace'}"
     headers = {"Content-Type": content_type or "application/octet-stream", **_match(if_match)}
     reply = graph.call("PUT", url, data=data, headers=headers)
-    return drive_item(reply.json(), drive_id=ref.drive_id), reply.status == 201
+    return written(reply, ref), reply.status == 201
 
 
 def upload(

@@ -12,10 +12,10 @@ import pytest
 from davbridge.clock import ManualClock
 from davbridge.drivers.graphdriver import GraphDriver
 from davbridge.emulator import Emulator
-from davbridge.emulator.faults import Action, LoseAnswer, Reset, Status
+from davbridge.emulator.faults import Action, LoseAnswer, Reset, Status, WorkThen
 from davbridge.emulator.httpd import Request, Response
 from davbridge.errors import UnknownOutcome
-from tests.contract.places import driver_of, graph_of, put
+from tests.contract.places import driver_of, graph_of, names, p, put
 
 LARGE = random.Random(1).randbytes(5_000_000)
 
@@ -116,3 +116,61 @@ def test_session_and_nothing_to_read_back(driver: GraphDriver, emulator: Emulato
     emulator.faults.add("get item", Status(502), times=5)
     with pytest.raises(UnknownOutcome):
         put(driver, "/a.bin", LARGE)
+
+
+@pytest.mark.parametrize("fault", [LoseAnswer(), WorkThen(504), Garbled(), Reset(after=10)], ids=repr)
+def test_setting_aside_whose_answer_is_lost(driver: GraphDriver, emulator: Emulator, fault: Action) -> None:
+    """A folder that is to be replaced is never left under the name that it was set aside with."""
+    drive = emulator.drive("documents")
+    drive.put("/new/n.txt", b"n")
+    drive.put("/old/o.txt", b"o")
+    names(driver, "/")
+    emulator.faults.add("update item", fault)
+    driver.move(p("/new"), p("/old"), replace=True)
+    assert drive.tree() == {"/old": None, "/old/n.txt": b"n"}
+
+
+@pytest.mark.parametrize("fault", [LoseAnswer(), Reset()], ids=repr)
+def test_safe_save_whose_deletion_is_lost(driver: GraphDriver, emulator: Emulator, fault: Action) -> None:
+    """The temporary file is deleted again, and the save told as done."""
+    put(driver, "/a.txt", b"old")
+    put(driver, "/a.tmp", b"new")
+    emulator.faults.add("delete item", fault)
+    driver.move(p("/a.tmp"), p("/a.txt"), replace=True)
+    assert emulator.drive("documents").tree() == {"/a.txt": b"new"}
+
+
+def test_folder_of_which_nothing_arrived(driver: GraphDriver, emulator: Emulator) -> None:
+    """A folder that is not there after a lost answer is made by a second try; a 404 would be no answer to MKCOL."""
+    emulator.faults.add("create folder", Reset(after=10))
+    driver.make_folder(p("/d"))
+    assert names(driver, "/") == {"d"}
+
+
+@pytest.mark.parametrize("operation", ["put content", "update item", "create folder"])
+def test_answer_that_is_garbled(driver: GraphDriver, emulator: Emulator, operation: str) -> None:
+    """A success that cannot be read is looked up, not told as a failure."""
+    put(driver, "/a.txt", b"one")
+    names(driver, "/")
+    emulator.faults.add(operation, Garbled())
+    _write(driver, operation)
+
+
+@pytest.mark.parametrize("operation", ["put content", "update item", "create folder"])
+def test_nothing_to_read_back(driver: GraphDriver, emulator: Emulator, operation: str) -> None:
+    """When the answer is lost and nothing can be read back, the outcome is unknown: no 502, no 503."""
+    put(driver, "/a.txt", b"one")
+    names(driver, "/")
+    emulator.faults.add(operation, LoseAnswer())
+    emulator.faults.add("get item", Status(502), times=5)
+    with pytest.raises(UnknownOutcome):
+        _write(driver, operation)
+
+
+def _write(driver: GraphDriver, operation: str) -> None:
+    if operation == "put content":
+        put(driver, "/a.txt", b"two")
+    elif operation == "update item":
+        driver.move(p("/a.txt"), p("/b.txt"), replace=False)
+    else:
+        driver.make_folder(p("/d"))
