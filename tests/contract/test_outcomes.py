@@ -174,3 +174,32 @@ def _write(driver: GraphDriver, operation: str) -> None:
         driver.move(p("/a.txt"), p("/b.txt"), replace=False)
     else:
         driver.make_folder(p("/d"))
+
+
+@pytest.mark.parametrize("status", [404, 502])
+def test_copy_whose_monitor_is_lost(driver: GraphDriver, emulator: Emulator, status: int) -> None:
+    """A copy that cannot be watched any more is looked for; its source is not told as missing."""
+    put(driver, "/a.txt")
+    emulator.faults.add("monitor", Status(status), times=1 if status == 404 else 5)
+    assert driver.copy(p("/a.txt"), p("/b.txt"), replace=False).created
+    assert names(driver, "/") == {"a.txt", "b.txt"}
+
+
+def test_copy_of_a_tree_whose_monitor_is_lost(driver: GraphDriver, emulator: Emulator) -> None:
+    """Of a tree nobody can tell whether it is complete: unknown, and never 404."""
+    emulator.drive("documents").put("/d/a.txt", b"x")
+    emulator.faults.add("monitor", Status(404))
+    with pytest.raises(UnknownOutcome):
+        driver.copy(p("/d"), p("/e"), replace=False)
+
+
+def test_copy_that_never_ends(driver: GraphDriver, emulator: Emulator, clock: ManualClock) -> None:
+    """A monitor that tells the same for ten minutes does not hold a worker for ever."""
+    put(driver, "/a.txt")
+    emulator.quirks.copy_seconds = 1e9
+    began = clock.monotonic()
+    emulator.faults.add("monitor", Status(404), nth=400)  # ends the test where nothing else does
+    with pytest.raises(UnknownOutcome):
+        driver.copy(p("/a.txt"), p("/b.txt"), replace=False)
+    emulator.faults.clear()
+    assert clock.monotonic() - began < 700
