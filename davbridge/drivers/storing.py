@@ -108,6 +108,10 @@ def _store_seen(tree: Tree, job: _Job, old: DriveItem | None) -> tuple[DriveItem
             item = update_item(tree.graph, own_ref(item), created=job.times.created, modified=job.times.modified)
         return item, created
     except NotFound:
+        if old is not None and job.if_match is not None:
+            # with If-Match the item itself may be what is missing
+            tree.cache.forget(old)
+            raise PreconditionFailed(f"{job.path} does not exist any more") from None
         tree.cache.forget_key(folder_key(folder))
         raise ParentNotFound(f"the folder {job.path.parent} does not exist any more") from None
 

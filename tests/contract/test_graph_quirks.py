@@ -294,6 +294,17 @@ def test_stale_if_match_is_caught_by_graph(driver: GraphDriver, emulator: Emulat
     assert emulator.drive("documents").read("/a.txt") == b"theirs"
 
 
+@pytest.mark.parametrize("match", ["etag", "*"])
+def test_if_match_for_what_others_have_deleted(driver: GraphDriver, emulator: Emulator, match: str) -> None:
+    """The file is gone and its folder is not: 412, and no 409."""
+    etag = put(driver, "/d.txt", b"one").item.etag
+    emulator.drive("documents").delete("/d.txt")
+    with pytest.raises(PreconditionFailed):
+        put(driver, "/d.txt", b"mine", if_match=etag if match == "etag" else "*")
+    assert emulator.drive("documents").tree() == {}
+    put(driver, "/d.txt", b"new")
+
+
 def test_refused_tag_of_an_unchanged_file(driver: GraphDriver, emulator: Emulator) -> None:
     """Graph may refuse a tag although the content is the same; it is looked at again before a client hears 412."""
     etag = put(driver, "/a.txt", b"one").item.etag
