@@ -53,7 +53,9 @@ def _one(outer: Request, entry: dict[str, Any], handle: Callable[[Request], Resp
     if (given := entry.get("body")) is not None:
         if "content-type" not in headers:
             return refuse(outer, bad_request("A body needs a Content-Type"))
-        body = json.dumps(given).encode() if isinstance(given, dict) else base64.urlsafe_b64decode(given)
+        # a string is base64 for all types but JSON, where it is a JSON string
+        as_json = isinstance(given, dict) or "json" in headers["content-type"]
+        body = json.dumps(given).encode() if as_json else base64.urlsafe_b64decode(given)
     path, _, query = str(entry.get("url", "")).partition("?")
     inner = Request(
         method=str(entry.get("method", "")).upper(),
