@@ -254,19 +254,23 @@ class OverlaidDriver(Driver):
         side = self._find(source)
         if side is not None:
             return self._move_side(side, target, replace=replace)
-        hidden = self._cleared(target, replace=replace) if source.folded != target.folded else False
+        hidden = self._in_the_way(target, replace=replace) if source.folded != target.folded else None
         written = self._driver.move(source, target, replace=replace)
+        if hidden is not None:
+            self._store.remove(hidden)
         self._store.move_tree(source, target)
-        return Written(written.item, written.created and not hidden)
+        return Written(written.item, written.created and hidden is None)
 
     def copy(self, source: DavPath, target: DavPath, *, replace: bool, deep: bool = True) -> Written:
         side = self._find(source)
         if side is not None:
             return self._store_at(side, target, replace=replace)
-        hidden = self._cleared(target, replace=replace)
+        hidden = self._in_the_way(target, replace=replace)
         written = self._driver.copy(source, target, replace=replace, deep=deep)
+        if hidden is not None:
+            self._store.remove(hidden)
         self._store.forget_tree(target)
-        return Written(written.item, written.created and not hidden)
+        return Written(written.item, written.created and hidden is None)
 
     def _move_side(self, side: SideFile, target: DavPath, *, replace: bool) -> Written:
         written = self._store_at(side, target, replace=replace)
@@ -289,15 +293,12 @@ class OverlaidDriver(Driver):
             return False
         return True
 
-    def _cleared(self, target: DavPath, *, replace: bool) -> bool:
-        """Take a side file or placeholder out of the way of a target; whether there was one."""
+    def _in_the_way(self, target: DavPath, *, replace: bool) -> SideFile | None:
+        """A side file or placeholder at a target: to be removed after success, since what fails must change nothing."""
         side = self._find(target)
-        if side is None:
-            return False
-        if not replace:
+        if side is not None and not replace:
             raise AlreadyExists(f"{target} exists")
-        self._store.remove(side)
-        return True
+        return side
 
 
 def _merged(children: Iterable[Item], sides: list[SideFile]) -> Iterator[Item]:
