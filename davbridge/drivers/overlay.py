@@ -31,6 +31,8 @@ from davbridge.store.database import Database
 
 log = logging.getLogger(__name__)
 PLACEHOLDER_SECONDS = 30.0
+FILLING_SECONDS = 86_400.0
+"""While its content comes a placeholder is not due: no upload takes longer (facts/graph.md §3.6)."""
 
 
 @runtime_checkable
@@ -218,7 +220,12 @@ class OverlaidDriver(Driver):
         if side is None:
             return self._driver.put(path, body, if_match=if_match, if_absent=if_absent, times=times)
         # the name was free when it was taken: whoever has it at Microsoft now came in between
-        written = self._driver.put(path, body, if_absent=True, times=times or side.times)
+        self._store.postpone(side, FILLING_SECONDS)
+        try:
+            written = self._driver.put(path, body, if_absent=True, times=times or side.times)
+        except BaseException:
+            self._store.postpone(side, PLACEHOLDER_SECONDS)
+            raise
         self._store.remove(side)
         return Written(written.item, created=False)
 

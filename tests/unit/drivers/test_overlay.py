@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
 
+from davbridge.body import Body
 from davbridge.clock import ManualClock
 from davbridge.drivers import sidestore
 from davbridge.drivers.memory import MemoryDriver
 from davbridge.drivers.overlay import Overlay
-from davbridge.errors import NotFound
+from davbridge.errors import BodyTruncated, NotFound
 from davbridge.store.database import Database
 from tests.contract.places import names, p, put, read
 
@@ -56,3 +58,27 @@ def test_folder_in_another_spelling(overlay: Overlay) -> None:
     view.move(p("/docs"), p("/Docs"), replace=False)
     assert names(view, "/Docs") == {"._a", "new.txt"}
     assert read(view, "/Docs/._a") == b"side"
+
+
+def test_content_that_takes_its_time(overlay: Overlay, drive: MemoryDriver, clock: ManualClock) -> None:
+    """A reserved name whose content is on its way is not made an empty file meanwhile; after a failure it is."""
+    view = overlay.for_user("alice")
+
+    class Slow(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            clock.advance(31)
+            overlay.settle_due()
+            assert list(drive.children(p("/"))[1]) == []
+            return super().read(size)
+
+    view.reserve(p("/a.txt"))
+    with pytest.raises(BodyTruncated):
+        view.put(p("/a.txt"), Body(Slow(b"conte"), 7))
+    view.put(p("/a.txt"), Body(Slow(b"content"), 7))
+    assert read(view, "/a.txt") == b"content"
+    view.reserve(p("/b.txt"))
+    with pytest.raises(BodyTruncated):
+        view.put(p("/b.txt"), Body(io.BytesIO(b"conte"), 7))
+    clock.advance(31)
+    overlay.settle_due()
+    assert read(drive, "/b.txt") == b""
