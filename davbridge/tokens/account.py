@@ -109,11 +109,16 @@ class SignedInAccount:
         self._http.close()
 
 
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
 class _Http:
     """The session that MSAL uses: a timeout on all, and the CA file that was named before the environment's."""
 
     def __init__(self, verify: str | bool) -> None:
         self._session = requests.Session()
+        self._session.auth = _as_it_is  # else a ~/.netrc would send its password to the sign-in service
         self._verify = verify
 
     def get(self, url: str, **options: Any) -> requests.Response:
