@@ -44,6 +44,8 @@ def test_a_secret_does_not_print() -> None:
     [
         "Authorization: Bearer eyJhbGciOi.abc.def",
         "GET https://contoso.sharepoint.com/download.aspx?tempauth=SECRETVALUE&x=1",
+        'https://contoso.sharepoint.com:443 "GET /download.aspx?x=1&tempauth=SECRETVALUE HTTP/1.1" 200 5',
+        "Max retries exceeded with url: /download.aspx?tempauth=SECRETVALUE (Caused by x)",
         '{"refresh_token": "SECRETVALUE"}',
         "client_secret=SECRETVALUE&grant_type=x",
     ],
