@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import msal
 import requests
 
 from davbridge.clock import Clock
-from davbridge.errors import BadUpstream
+from davbridge.errors import BadUpstream, Busy, NeedsSignIn
 from davbridge.redact import Secret
 from davbridge.tokens.failures import failure, translated
 from davbridge.tokens.methods import METHODS
@@ -20,6 +21,10 @@ from davbridge.tokens.store import TokenStore
 SignInMethod = Literal["client_secret", "device_code"]
 _TIMEOUT = 20.0
 _EARLY = 300.0
+_AGAIN = 15.0
+_MARGIN = 10.0
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class SignedInAccount:
         self._http = _Http(settings.verify)
         self._last: Secret | None = None
         self._good_until = 0.0
+        self._ends = 0.0
 
     def token(self, *, refresh: bool = False, claims: str | None = None) -> Secret:
         """See `TokenSource.token`. Threads that come while one refreshes wait for its result."""
@@ -54,9 +60,24 @@ class SignedInAccount:
         if before is not None and not refresh and claims is None and self._clock.monotonic() < self._good_until:
             return before
         with self._lock:
-            if self._last is not None and self._last is not before and self._clock.monotonic() < self._good_until:
-                return self._last  # somebody else refreshed while we waited
-            return self._acquire(refresh=refresh or claims is not None, claims=claims)
+            forced = refresh or claims is not None
+            waited = self._last is not before or not forced
+            if self._last is not None and waited and self._clock.monotonic() < self._good_until:
+                return self._last  # somebody else refreshed, or tried to, while we waited
+            if forced:
+                return self._acquire(refresh=True, claims=claims)
+            return self._acquire_early()
+
+    def _acquire_early(self) -> Secret:
+        """A new token before the last one ends; that one while the sign-in service is in trouble."""
+        try:
+            return self._acquire(refresh=False, claims=None)
+        except (Busy, BadUpstream) as error:
+            if self._last is None or self._clock.monotonic() >= self._ends or isinstance(error, NeedsSignIn):
+                raise
+            log.warning("account %r keeps its token for now: %s", self._settings.name, error)
+            self._good_until = min(self._clock.monotonic() + _AGAIN, self._ends)
+            return self._last
 
     def _acquire(self, *, refresh: bool, claims: str | None) -> Secret:
         method = METHODS[self._settings.method]
@@ -91,7 +112,8 @@ class SignedInAccount:
             lifetime = float(result.get("expires_in", 0))
         except (TypeError, ValueError):
             raise BadUpstream("the Microsoft sign-in service answered nonsense") from None
-        self._good_until = self._clock.monotonic() + max(lifetime - _EARLY, min(lifetime, 1.0))
+        now = self._clock.monotonic()
+        self._good_until, self._ends = now + max(lifetime - _EARLY, min(lifetime, 1.0)), now + lifetime - _MARGIN
         self._last = Secret(result["access_token"])
         return self._last
 

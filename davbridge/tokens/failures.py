@@ -52,6 +52,9 @@ def translated(account: str, authority: str) -> Iterator[None]:
         raise Busy("the Microsoft sign-in service does not answer") from error
     except requests.exceptions.SSLError as error:
         raise BadUpstream("the certificate of the Microsoft sign-in service cannot be trusted") from error
+    except requests.HTTPError as error:
+        # MSAL raises it for a 5xx of the token endpoint
+        raise Busy("the Microsoft sign-in service is unavailable for now") from error
     except requests.RequestException as error:
         raise BadUpstream("the Microsoft sign-in service cannot be reached") from error
     except ValueError as error:

@@ -24,6 +24,7 @@ def raised(error: Exception) -> Exception:
     [
         (requests.Timeout(), Busy, "does not answer"),
         (requests.exceptions.SSLError(), BadUpstream, "certificate"),
+        (requests.HTTPError("503 Server Error"), Busy, "unavailable"),
         (requests.ConnectionError(), BadUpstream, "cannot be reached"),
         (ValueError(f"{MSAL} Error: AADSTS90002: Tenant not found"), ConfigError, "no such tenant"),
         (ValueError(MSAL), ConfigError, "not a sign-in authority"),
