@@ -12,7 +12,7 @@ import msal
 import requests
 
 from davbridge.clock import Clock
-from davbridge.errors import BadUpstream, Busy, NeedsSignIn
+from davbridge.errors import BadUpstream, Busy, ConfigError, NeedsSignIn
 from davbridge.redact import Secret
 from davbridge.tokens.failures import failure, translated
 from davbridge.tokens.methods import METHODS
@@ -85,7 +85,11 @@ class SignedInAccount:
             cache = self._cache()
             application = method.application(self._settings, cache, self._http)
             result = method.acquire(application, list(self._settings.scopes), refresh=refresh, claims=claims)
-            self._save(cache)
+            try:
+                self._save(cache)
+            except ConfigError as error:
+                # a full disk: the token is good all the same, and the file still holds the former sign-in
+                log.error("account %r: %s", self._settings.name, error)
         return self._take(result)
 
     def sign_in(self, show: Callable[[str], None]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,3 +57,21 @@ def test_token_while_the_service_is_in_trouble(entra: Entra) -> None:
     entra.broken = False
     assert account.token().reveal() == "t5"
     account.close()
+
+
+def test_token_that_cannot_be_stored(entra: Entra, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A full disk does not stop the service while tokens can be had."""
+    settings = AccountSettings("a", "id", "https://login.example/t", ("x",), "client_secret", Secret("s"))
+    account = SignedInAccount(settings, TokenStore(tmp_path), ManualClock())
+
+    def full(*arguments: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("davbridge.tokens.store.write_atomically", full)
+    monkeypatch.setattr(client_secret, "application", lambda settings, cache, http: _changed(cache))
+    assert account.token().reveal() == "t1"
+    account.close()
+
+
+def _changed(cache: Any) -> None:
+    cache.has_state_changed = True
