@@ -6,7 +6,7 @@ from dataclasses import replace as changed
 
 from davbridge.clock import Clock
 from davbridge.drivers.items import to_item
-from davbridge.drivers.moving import parent_of, set_aside, standing
+from davbridge.drivers.moving import missing, parent_of, set_aside, standing
 from davbridge.drivers.pairs import check_pair
 from davbridge.drivers.protocol import Written
 from davbridge.drivers.tree import LAG_PAUSES, Tree, content_ref, folder_key, own_ref
@@ -68,6 +68,8 @@ def _make(
         return made
     try:
         made_id = copy_item(tree.graph, content_ref(item), parent=parent, name=name, replace=replaced is not None)
+    except NotFound:
+        raise missing(tree, item, parent, target) from None
     except UnknownOutcome:
         if item.kind != "file" or replaced is not None:
             raise  # of a tree nobody can tell whether it is complete

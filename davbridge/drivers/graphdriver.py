@@ -164,12 +164,16 @@ class GraphDriver:
             return found
 
     def move(self, source: DavPath, target: DavPath, *, replace: bool) -> Written:
-        return move(self._tree, self._uploads, source, target, replace=replace)
+        tree = self._tree
+        return self._again(source, lambda: move(tree, self._uploads, source, target, replace=replace))
 
     def copy(self, source: DavPath, target: DavPath, *, replace: bool, deep: bool = True) -> Written:
         place, tree = self._open()
         replaces_files = place.drive.kind != "personal"
-        return copy(tree, self._clock, source, target, replace=replace, deep=deep, replaces_files=replaces_files)
+        return self._again(
+            source,
+            lambda: copy(tree, self._clock, source, target, replace=replace, deep=deep, replaces_files=replaces_files),
+        )
 
     def delete(self, path: DavPath, *, if_match: str | None = None) -> None:
         """One call. `if_match` costs a look-up before it: Graph's own If-Match on DELETE does not work (§4.3)."""
@@ -201,6 +205,13 @@ class GraphDriver:
             item = update_item(tree.graph, ref, created=times.created, modified=times.modified)
         except UnknownOutcome:  # the same times once more do no harm
             item = update_item(tree.graph, ref, created=times.created, modified=times.modified)
+        except NotFound:
+            known = tree.known(path)
+            if known is None or path.is_root:
+                raise
+            tree.cache.forget(known)
+            ref = own_ref(tree.find(path, fresh=True))
+            item = update_item(tree.graph, ref, created=times.created, modified=times.modified)
         tree.cache.wrote(item)
         if not path.is_root:
             tree.cache.learn_alias(path, item)
@@ -226,6 +237,16 @@ class GraphDriver:
                 tree = Tree(self._graph, place.root, cache, DownloadUrls(self._clock), self._clock)
                 self._opened = (place, tree)
             return self._opened
+
+    def _again(self, source: DavPath, work: Callable[[], Written]) -> Written:
+        """Do it once more when the source that we knew is gone: another of the same name may be there (law 6)."""
+        known = self._tree.known(source)
+        try:
+            return work()
+        except NotFound:
+            if known is None:
+                raise
+            return work()
 
     def _delete_unknown(self, tree: Tree, path: DavPath) -> None:
         """Delete by path; whatever was known of it is void."""

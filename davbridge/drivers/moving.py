@@ -158,12 +158,13 @@ def _patch(
             )
             break
         except NotFound:
-            raise _missing(tree, item, parent, target) from None
+            raise missing(tree, item, parent, target) from None
         except UnknownOutcome:
             found = read_back(tree.graph, own_ref(item))
             if found is None:
-                raise _missing(tree, item, parent, target) from None
-            arrived = compose(found.name) == compose(name) and (not parent.path.is_root or found.parent_id == parent.item_id)
+                raise missing(tree, item, parent, target) from None
+            same_name = compose(found.name) == compose(name)
+            arrived = same_name and (not parent.path.is_root or found.parent_id == parent.item_id)
             if arrived:
                 moved = found
                 break
@@ -178,7 +179,7 @@ def _patch(
     return moved
 
 
-def _missing(tree: Tree, item: DriveItem, parent: ItemRef, target: DavPath) -> Exception:
+def missing(tree: Tree, item: DriveItem, parent: ItemRef, target: DavPath) -> Exception:
     """Which of the two is not there: the item, or the folder."""
     try:
         get_item(tree.graph, own_ref(item))

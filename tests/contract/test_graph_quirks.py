@@ -347,6 +347,23 @@ def test_replaced_by_others(driver: GraphDriver, emulator: Emulator) -> None:
     assert drive.tree() == {}
 
 
+@pytest.mark.parametrize("operation", ["times", "move", "copy"])
+def test_replaced_by_others_and_changed_here(driver: GraphDriver, emulator: Emulator, operation: str) -> None:
+    """What exists is never told as missing, although the id that we knew is gone."""
+    drive = emulator.drive("documents")
+    drive.put("/a.txt", b"one")
+    names(driver, "/")
+    drive.delete("/a.txt")
+    drive.put("/a.txt", b"two")
+    when = datetime(2020, 1, 1, tzinfo=UTC)
+    if operation == "times":
+        assert driver.set_times(p("/a.txt"), Times(when)).modified == when
+    else:
+        getattr(driver, operation)(p("/a.txt"), p("/b.txt"), replace=False)
+        assert drive.read("/b.txt") == b"two"
+        assert drive.exists("/a.txt") == (operation == "copy")
+
+
 def test_notebook(driver: GraphDriver, emulator: Emulator) -> None:
     """A OneNote notebook is an empty folder that nothing can be written into."""
     state = emulator.drive("documents")
