@@ -16,6 +16,7 @@ from davbridge.errors import BadUpstream, DownloadBroken, NotFound, Precondition
 from davbridge.graph.downloads import ContentStream, UrlExpired, open_download
 from davbridge.graph.model import DriveItem
 from davbridge.mirror.keys import content_key
+from davbridge.mirror.versions import version_of
 from davbridge.paths import DavPath
 from davbridge.redact import Secret
 
@@ -121,9 +122,14 @@ def _fits(stream: ContentStream, content: DriveItem) -> bool:
     """False when the answer is known to be another version than `content` describes."""
     if stream.total != content.size:
         return False
-    guid, _, version = stream.etag.strip('"').partition(",")
-    known_guid, _, known_version = content.etag.strip('"').partition(",")
-    return guid != known_guid or version == known_version
+    told, known = stream.etag.strip('"'), content.etag.strip('"')
+    guid, comma, version = told.partition(",")
+    known_guid, known_comma, known_version = known.partition(",")
+    if comma and known_comma:
+        return guid != known_guid or version == known_version
+    # classic personal drives count inside the tag (§2.4); tags of another form tell nothing
+    comparable = version_of(told) is not None and version_of(known) is not None
+    return told == known or not comparable
 
 
 def _download(tree: Tree, item: DriveItem, content: DriveItem, stream: ContentStream) -> GraphDownload:

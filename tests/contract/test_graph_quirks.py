@@ -267,6 +267,23 @@ def test_download_is_described_by_its_own_version(driver: GraphDriver, emulator:
         driver.open(p("/a.txt"), if_match=old)
 
 
+@pytest.mark.parametrize("kind", DRIVES)
+def test_ranges_of_two_versions(kind: str, emulator: Emulator, clock: ManualClock) -> None:
+    """The kept address serves what is current: a range of a newer version comes with that one's tag, or not at all."""
+    with graph_of(emulator, clock) as graph:
+        driver = driver_of(kind, emulator, graph)
+        put(driver, "/a.txt", b"11111111")
+        with driver.open(p("/a.txt"), Span(0, 4)) as download:
+            tag = download.item.etag
+        emulator.drive(DRIVES[kind]).put("/a.txt", b"22222222")
+        with driver.open(p("/a.txt"), Span(4, 8)) as download:
+            assert download.read(4) == b"2222"
+            assert download.item.etag != tag
+        emulator.drive(DRIVES[kind]).put("/a.txt", b"33333333")
+        with pytest.raises(PreconditionFailed):
+            driver.open(p("/a.txt"), Span(4, 8), if_match=download.item.etag)
+
+
 def test_range_ignored(driver: GraphDriver, emulator: Emulator) -> None:
     """A storage that answers a range with the whole file still gives the range."""
     emulator.quirks.range_ignored = True
