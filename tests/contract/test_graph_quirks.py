@@ -17,6 +17,7 @@ from davbridge.errors import (
     BridgeError,
     Busy,
     DownloadBroken,
+    Forbidden,
     Locked,
     NotFound,
     ParentNotFound,
@@ -282,6 +283,15 @@ def test_ranges_of_two_versions(kind: str, emulator: Emulator, clock: ManualCloc
         emulator.drive(DRIVES[kind]).put("/a.txt", b"33333333")
         with pytest.raises(PreconditionFailed):
             driver.open(p("/a.txt"), Span(4, 8), if_match=download.item.etag)
+
+
+@pytest.mark.parametrize("code", ["malwareDetected", "accessDenied"])
+def test_download_that_is_not_allowed(driver: GraphDriver, emulator: Emulator, code: str) -> None:
+    """A fresh address that is refused is no broken upstream: a policy forbids the download, or there is malware."""
+    put(driver, "/a.txt")
+    emulator.faults.add("download", Status(403, code=code), times=2)
+    with pytest.raises(Forbidden):
+        driver.open(p("/a.txt"))
 
 
 def test_range_ignored(driver: GraphDriver, emulator: Emulator) -> None:
