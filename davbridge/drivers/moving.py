@@ -18,7 +18,7 @@ from davbridge.drivers.pairs import check_pair
 from davbridge.drivers.protocol import Written
 from davbridge.drivers.tree import Tree, folder_key, own_ref
 from davbridge.drivers.uploads import Uploads
-from davbridge.errors import AlreadyExists, BridgeError, NotFound, ParentNotFound, UnknownOutcome, Unsupported
+from davbridge.errors import AlreadyExists, BridgeError, Locked, NotFound, ParentNotFound, UnknownOutcome, Unsupported
 from davbridge.graph.items import delete_item, get_item, read_back, update_item
 from davbridge.graph.model import DriveItem, ItemRef
 from davbridge.graph.uploads import put_content, upload
@@ -198,11 +198,15 @@ def _save(tree: Tree, uploads: Uploads, item: DriveItem, old: DriveItem, source:
     """
     where = ItemRef(old.drive_id, old.parent_id).child(old.name)
     with open_file(tree, source, None, None) as download:
-        if download.length:
-            body = Body(download, download.length)
-            saved, _ = upload(tree.graph, where, body, created=old.created, modified=item.modified)
-        else:
-            saved, _ = put_content(tree.graph, where, b"")
+        try:
+            if download.length:
+                body = Body(download, download.length)
+                saved, _ = upload(tree.graph, where, body, created=old.created, modified=item.modified)
+            else:
+                saved, _ = put_content(tree.graph, where, b"")
+        except AlreadyExists:
+            # business drives take one upload session a file (§3.2)
+            raise Locked(f"{target} is being written by somebody else") from None
     tree.cache.wrote(saved)
     tree.urls.drop(content_key(saved))
     with suppress(NotFound):

@@ -165,6 +165,18 @@ def test_open_session_of_another(driver: GraphDriver, emulator: Emulator) -> Non
         put(driver, "/a.bin", LARGE)
 
 
+def test_safe_save_onto_what_another_writes(driver: GraphDriver, emulator: Emulator) -> None:
+    """An open upload of the target is 423: to a MOVE that may replace, "exists" would be no answer."""
+    put(driver, "/a.txt", b"old")
+    put(driver, "/a.tmp", b"new")
+    drive_id = emulator.drive("documents").id
+    with graph_of(emulator) as graph:
+        graph.call("POST", f"/drives/{drive_id}/root:/a.txt:/createUploadSession", body={})
+    with pytest.raises(Locked):
+        driver.move(p("/a.tmp"), p("/a.txt"), replace=True)
+    assert emulator.drive("documents").tree() == {"/a.txt": b"old", "/a.tmp": b"new"}
+
+
 def test_threads(emulator: Emulator) -> None:
     """Many threads on one driver, each with its own files, see what they wrote."""
     count = 8
