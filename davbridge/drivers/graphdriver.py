@@ -22,7 +22,7 @@ from davbridge.drivers.protocol import Download, Item, Quota, Span, Times, Writt
 from davbridge.drivers.storing import NO_TIMES, store
 from davbridge.drivers.tree import Tree, own_ref
 from davbridge.drivers.uploads import MemoryUploads, Uploads
-from davbridge.errors import AlreadyExists, NotFound, ParentNotFound, UnknownOutcome, Unsupported
+from davbridge.errors import AlreadyExists, NotFound, ParentNotFound, PreconditionFailed, UnknownOutcome, Unsupported
 from davbridge.graph.client import Graph
 from davbridge.graph.drives import get_drive
 from davbridge.graph.items import create_folder, delete_item, read_back, update_item
@@ -192,6 +192,8 @@ class GraphDriver:
         except NotFound:
             tree.cache.forget(item)
             tree.cache.forget_path(path)
+            if if_match is not None:
+                raise PreconditionFailed(f"{path} has changed") from None
             self._delete_unknown(tree, path)
             return
         tree.cache.removed(item)

@@ -17,6 +17,7 @@ from davbridge.drivers.tree import Tree, folder_key, own_ref
 from davbridge.drivers.uploads import Uploads
 from davbridge.errors import (
     AlreadyExists,
+    BridgeError,
     Locked,
     NotFound,
     ParentNotFound,
@@ -104,9 +105,7 @@ def _store_seen(tree: Tree, job: _Job, old: DriveItem | None) -> tuple[DriveItem
         if job.in_session(SIMPLE_LIMIT):
             return job.upload(tree, target)
         item, created = _put(tree, job, target, old if job.if_match else None)
-        if job.times != NO_TIMES:
-            item = update_item(tree.graph, own_ref(item), created=job.times.created, modified=job.times.modified)
-        return item, created
+        return _timed(tree, job, item), created
     except NotFound:
         if old is not None and job.if_match is not None:
             # with If-Match the item itself may be what is missing
@@ -114,6 +113,21 @@ def _store_seen(tree: Tree, job: _Job, old: DriveItem | None) -> tuple[DriveItem
             raise PreconditionFailed(f"{job.path} does not exist any more") from None
         tree.cache.forget_key(folder_key(folder))
         raise ParentNotFound(f"the folder {job.path.parent} does not exist any more") from None
+
+
+def _timed(tree: Tree, job: _Job, item: DriveItem) -> DriveItem:
+    """An empty file with the client's times, which no session can give it."""
+    if job.times == NO_TIMES:
+        return item
+    created, modified = job.times.created, job.times.modified
+    try:
+        try:
+            return update_item(tree.graph, own_ref(item), created=created, modified=modified)
+        except UnknownOutcome:  # the same times once more do no harm
+            return update_item(tree.graph, own_ref(item), created=created, modified=modified)
+    except BridgeError:
+        tree.cache.wrote(item)  # the file is there all the same
+        raise
 
 
 def _store_unseen(tree: Tree, job: _Job) -> tuple[DriveItem, bool] | None:

@@ -11,10 +11,11 @@ import pytest
 
 from davbridge.clock import ManualClock
 from davbridge.drivers.graphdriver import GraphDriver
+from davbridge.drivers.protocol import Times
 from davbridge.emulator import Emulator
 from davbridge.emulator.faults import Action, LoseAnswer, Reset, Status, WorkThen
 from davbridge.emulator.httpd import Request, Response
-from davbridge.errors import UnknownOutcome
+from davbridge.errors import Locked, PreconditionFailed, UnknownOutcome
 from tests.contract.places import driver_of, graph_of, names, p, put
 
 LARGE = random.Random(1).randbytes(5_000_000)
@@ -203,3 +204,35 @@ def test_copy_that_never_ends(driver: GraphDriver, emulator: Emulator, clock: Ma
         driver.copy(p("/a.txt"), p("/b.txt"), replace=False)
     emulator.faults.clear()
     assert clock.monotonic() - began < 700
+
+
+def test_conditional_deletion_of_what_is_replaced_meanwhile(driver: GraphDriver, emulator: Emulator) -> None:
+    """A file that takes the place of the one that If-Match names is not deleted."""
+    etag = put(driver, "/a.txt", b"mine").item.etag
+    drive = emulator.drive("documents")
+
+    def replace() -> None:
+        drive.delete("/a.txt")
+        drive.put("/a.txt", b"theirs")
+
+    emulator.faults.add("delete item", Meanwhile(replace))
+    with pytest.raises(PreconditionFailed):
+        driver.delete(p("/a.txt"), if_match=etag)
+    assert drive.read("/a.txt") == b"theirs"
+
+
+@pytest.mark.parametrize("fault", [LoseAnswer(), Reset(after=3), WorkThen(504)], ids=repr)
+def test_empty_file_whose_times_are_lost(driver: GraphDriver, emulator: Emulator, fault: Action) -> None:
+    """The times of an empty file come with a second call, which may be repeated."""
+    when = datetime(2020, 1, 1, tzinfo=UTC)
+    emulator.faults.add("update item", fault)
+    assert put(driver, "/a.txt", b"", times=Times(when)).item.modified == when
+
+
+def test_empty_file_whose_times_are_refused(driver: GraphDriver, emulator: Emulator) -> None:
+    """The PUT fails, and the file that it has made is shown."""
+    names(driver, "/")
+    emulator.faults.add("update item", Status(423, code="resourceLocked"))
+    with pytest.raises(Locked):
+        put(driver, "/a.txt", b"", times=Times(datetime(2020, 1, 1, tzinfo=UTC)))
+    assert names(driver, "/") == {"a.txt"}
