@@ -27,6 +27,7 @@ from davbridge.edge.accesslog import AccessLog
 from davbridge.edge.forwarded import Forwarded
 from davbridge.errors import ConfigError
 from davbridge.graph import Graph
+from davbridge.mirror.folder import Mirrors
 from davbridge.paths import DavPath
 from davbridge.store.database import Database
 from davbridge.tokens import AccountSettings, SignedInAccount, TokenStore, open_account
@@ -72,7 +73,10 @@ def build(config: Config, clock: Clock, limits: Limits | None = None) -> Bridge:
     graphs = {name: _graph(one, accounts[name], clock) for name, one in config.accounts.items()}
     table = LockTable(database, clock)
     uploads = UploadsTable(database, clock)
-    drivers = {name: make_driver(one, graphs[one.account], uploads, clock) for name, one in config.policies.items()}
+    mirrors = Mirrors(folder / "mirror", clock)
+    drivers = {
+        name: make_driver(one, graphs[one.account], mirrors, uploads, clock) for name, one in config.policies.items()
+    }
     overlays = {name: Overlay(driver, database, name, clock, _locked(table, name)) for name, driver in drivers.items()}
     mounts = [
         Mount(name, policy.mount, overlays[name], policy.access, policy.download)
@@ -139,10 +143,18 @@ def _graph(account: Account, tokens: SignedInAccount, clock: Clock) -> Graph:
     return Graph(transport, tokens, base, clock)
 
 
-def make_driver(policy: Policy, graph: Graph, uploads: UploadsTable, clock: Clock) -> GraphDriver:
+def make_driver(policy: Policy, graph: Graph, mirrors: Mirrors, uploads: UploadsTable, clock: Clock) -> GraphDriver:
     """The driver of a policy; it looks its drive up with the first request."""
     if policy.driver == "onedrive":
-        return OneDrive.open(graph, user=policy.user, root=policy.root, clock=clock, uploads=uploads)
+        return OneDrive.open(
+            graph,
+            user=policy.user,
+            root=policy.root,
+            clock=clock,
+            mirrors=mirrors,
+            account=policy.account,
+            uploads=uploads,
+        )
     return SharePoint.open(
         graph,
         site=policy.site or "",
@@ -150,6 +162,8 @@ def make_driver(policy: Policy, graph: Graph, uploads: UploadsTable, clock: Cloc
         drive_id=policy.drive_id,
         root=policy.root,
         clock=clock,
+        mirrors=mirrors,
+        account=policy.account,
         uploads=uploads,
     )
 

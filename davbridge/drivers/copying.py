@@ -89,8 +89,7 @@ def _arrived(tree: Tree, clock: Clock, item: DriveItem, target: DavPath) -> Driv
         tree.cache.forget_path(target)
         made = tree.look(target, fresh=True)
         if made is not None and made.kind == "file" and _alike(made, item):
-            tree.cache.wrote(made)
-            return made
+            return tree.cache.wrote(made)
     raise UnknownOutcome("the answer to the copy was lost, and it has not turned up")
 
 

@@ -97,7 +97,9 @@ def _file(tree: Tree, path: DavPath) -> DriveItem:
 
 def _url(tree: Tree, path: DavPath, item: DriveItem) -> tuple[DriveItem, Secret]:
     known = tree.urls.get(content_key(item))
-    return known or _fresh_url(tree, path, item)
+    if known and (item.remote or etag_of(known[0]) == etag_of(item)):
+        return known
+    return _fresh_url(tree, path, item)
 
 
 def _fresh_url(tree: Tree, path: DavPath, item: DriveItem) -> tuple[DriveItem, Secret]:

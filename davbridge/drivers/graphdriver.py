@@ -10,13 +10,11 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from cachetools import LRUCache
-
 from davbridge.body import Body
 from davbridge.clock import Clock
 from davbridge.drivers.copying import copy
 from davbridge.drivers.downloading import check_match, file_url, open_file
-from davbridge.drivers.items import is_shown, to_item
+from davbridge.drivers.items import to_item
 from davbridge.drivers.moving import move
 from davbridge.drivers.protocol import Download, Item, Quota, Span, Times, Written
 from davbridge.drivers.storing import NO_TIMES, store
@@ -27,8 +25,9 @@ from davbridge.graph.client import Graph
 from davbridge.graph.drives import get_drive
 from davbridge.graph.items import create_folder, delete_item, read_back, update_item
 from davbridge.graph.model import Drive, DriveItem, ItemRef
-from davbridge.mirror.cache import TTL_SECONDS, MetadataCache
-from davbridge.mirror.keys import content_key, key_of
+from davbridge.mirror.folder import Mirrors
+from davbridge.mirror.keys import key_of
+from davbridge.mirror.mirror import TTL_SECONDS, Mirror
 from davbridge.mirror.urls import DownloadUrls
 from davbridge.paths import DavPath
 from davbridge.redact import Secret
@@ -54,17 +53,20 @@ class GraphDriver:
         find: Callable[[], Place],
         clock: Clock,
         *,
+        mirrors: Mirrors | None = None,
+        account: str = "",
         cache_ttl: float = TTL_SECONDS,
         uploads: Uploads | None = None,
     ) -> None:
         self._graph = graph
         self._find = find
         self._clock = clock
+        self._mirrors = mirrors or Mirrors.temporary(clock)
+        self._account = account
         self._cache_ttl = cache_ttl
         self._uploads = uploads or MemoryUploads(clock)
         self._lock = threading.Lock()
         self._opened: tuple[Place, Tree] | None = None
-        self._prepared: LRUCache[tuple[str, str], tuple[object, list[Item]]] = LRUCache(200)
         self._quota: tuple[float, Quota | None] | None = None
 
     def probe(self) -> str:
@@ -94,15 +96,7 @@ class GraphDriver:
 
     def children(self, path: DavPath) -> tuple[Item, Iterable[Item]]:
         folder, items = self._tree.children(path)
-        shown = self._shown(path, folder)
-        if not isinstance(items, tuple):
-            return shown, self._converted(items)
-        key = content_key(folder)
-        with self._lock:
-            known = self._prepared.get(key)
-            if known is None or known[0] is not items:
-                known = self._prepared[key] = (items, [to_item(item) for item in items if is_shown(item)])
-        return shown, known[1]
+        return self._shown(path, folder), self._converted(items)
 
     def open(self, path: DavPath, span: Span | None = None, *, if_match: str | None = None) -> Download:
         return open_file(self._tree, path, span, if_match)
@@ -214,7 +208,7 @@ class GraphDriver:
             tree.cache.forget(known)
             ref = own_ref(tree.find(path, fresh=True))
             item = update_item(tree.graph, ref, created=times.created, modified=times.modified)
-        tree.cache.wrote(item)
+        item = tree.cache.wrote(item)
         if not path.is_root:
             tree.cache.learn_alias(path, item)
         return self._shown(path, item)
@@ -235,7 +229,8 @@ class GraphDriver:
             if self._opened is None:
                 place = self._find()
                 root = key_of(place.root.drive_id, place.root.item_id)
-                cache = MetadataCache(self._clock, root, ttl=self._cache_ttl)
+                file = self._mirrors.open(self._account, place.drive.id)
+                cache = Mirror(file, root, ttl=self._cache_ttl)
                 tree = Tree(self._graph, place.root, cache, DownloadUrls(self._clock), self._clock)
                 self._opened = (place, tree)
             return self._opened

@@ -173,7 +173,7 @@ def _patch(
     if replaced is not None:
         tree.cache.removed(replaced)
         tree.urls.drop(content_key(replaced))
-    tree.cache.wrote(moved)
+    moved = tree.cache.wrote(moved)
     if item.kind != "file":
         tree.cache.forget_path(target)
     return moved
@@ -207,7 +207,7 @@ def _save(tree: Tree, uploads: Uploads, item: DriveItem, old: DriveItem, source:
         except AlreadyExists:
             # business drives take one upload session a file (§3.2)
             raise Locked(f"{target} is being written by somebody else") from None
-    tree.cache.wrote(saved)
+    saved = tree.cache.wrote(saved)
     tree.urls.drop(content_key(saved))
     with suppress(NotFound):
         delete_item(tree.graph, own_ref(item))

@@ -10,7 +10,7 @@ from davbridge.errors import BadUpstream, ConfigError, NotFound
 from davbridge.graph.client import Graph
 from davbridge.graph.drives import get_my_drive, get_user_drive
 from davbridge.graph.model import Drive
-from davbridge.mirror.cache import TTL_SECONDS
+from davbridge.mirror.folder import Mirrors
 
 
 class OneDrive:
@@ -23,7 +23,8 @@ class OneDrive:
         user: str | None = None,
         root: str = "/",
         clock: Clock,
-        cache_ttl: float = TTL_SECONDS,
+        mirrors: Mirrors | None = None,
+        account: str = "",
         uploads: Uploads | None = None,
     ) -> GraphDriver:
         """A driver that looks its drive up at first use, or by `probe`. `root`: a folder as people write it."""
@@ -31,7 +32,7 @@ class OneDrive:
         def find() -> Place:
             return find_root(graph, find_drive(graph, user), folder_path(root))
 
-        return GraphDriver(graph, find, clock, cache_ttl=cache_ttl, uploads=uploads)
+        return GraphDriver(graph, find, clock, mirrors=mirrors, account=account, uploads=uploads)
 
 
 def find_drive(graph: Graph, user: str | None) -> Drive:

@@ -15,7 +15,7 @@ from davbridge.graph.client import Graph
 from davbridge.graph.drives import get_drive, list_site_drives
 from davbridge.graph.model import Drive, Site
 from davbridge.graph.sites import get_shared_item, get_site
-from davbridge.mirror.cache import TTL_SECONDS
+from davbridge.mirror.folder import Mirrors
 from davbridge.paths import DavPath, fold
 
 _MANAGED = ("sites", "teams", "personal")
@@ -69,7 +69,8 @@ class SharePoint:
         drive_id: str | None = None,
         root: str = "/",
         clock: Clock,
-        cache_ttl: float = TTL_SECONDS,
+        mirrors: Mirrors | None = None,
+        account: str = "",
         uploads: Uploads | None = None,
     ) -> GraphDriver:
         """A driver that looks its library up at first use, or by `probe`. `root`: a folder as people write it."""
@@ -77,7 +78,7 @@ class SharePoint:
         def find() -> Place:
             return find_place(graph, site, library, drive_id, root)
 
-        return GraphDriver(graph, find, clock, cache_ttl=cache_ttl, uploads=uploads)
+        return GraphDriver(graph, find, clock, mirrors=mirrors, account=account, uploads=uploads)
 
 
 def find_place(graph: Graph, site: str, library: str | None, drive_id: str | None, root: str) -> Place:

@@ -60,7 +60,7 @@ def store(
         tree.urls.drop(content_key(old))
         tree.cache.forget(old)
         return Written(to_item(item), False)
-    tree.cache.wrote(item)
+    item = tree.cache.wrote(item)
     tree.urls.drop(content_key(item))
     if created:
         uploads.record(item.id)

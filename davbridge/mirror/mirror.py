@@ -23,8 +23,8 @@ from davbridge.paths import DavPath, fold
 from davbridge.store.database import Row
 
 TTL_SECONDS = 15.0
-FENCE_SECONDS = 60.0
-_BATCH = 500
+_BATCH = 200
+"""Items of a transaction: no more than Graph's first page, since who looks at that alone reads no further."""
 _NODE = f"{ITEM}, i.drive, i.expires, i.fenced, i.listed, i.below"
 
 
@@ -125,7 +125,7 @@ class Mirror:
         sql = f"SELECT {ITEM}, i.below FROM items AS i WHERE i.drive = ? AND i.parent = ? ORDER BY i.fold"  # noqa: S608 - ours
         for row in self.file.stream(sql, (number, folder[1])):
             item = item_of(row, folder[0])
-            yield replace(item, stamp=_stamp(epoch, row[13])) if live and item.kind != "file" else item
+            yield replace(item, stamp=_stamp(epoch, row[14])) if live and item.kind != "file" else item
 
     def stamp(self, key: Key) -> str:
         """Changes with anything in the tree below a folder; empty while the drive is not live."""
@@ -184,10 +184,11 @@ class Mirror:
 
     # -- learning from our own writes
 
-    def wrote(self, item: DriveItem) -> None:
-        """Our write made `item` as it is: it is the truth, and fenced."""
+    def wrote(self, item: DriveItem) -> DriveItem:
+        """Our write made `item` as it is: it is the truth, and fenced. Returns it with its tag."""
         with self.file.writing() as pen:
-            pen.wrote(item, ttl=self._ttl)
+            return pen.wrote(item, ttl=self._ttl)
+        return item
 
     def wrote_empty_folder(self, item: DriveItem) -> None:
         """As `wrote`, for a folder that we have just made: nothing is in it."""

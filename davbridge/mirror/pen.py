@@ -6,12 +6,14 @@ fence), the sequence, `below` of the folders above, and what left which path. It
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from davbridge.graph.model import DriveItem
 from davbridge.mirror.keys import key_of
 from davbridge.mirror.rows import item_of, shown, values
 from davbridge.mirror.schema import COLUMNS
+from davbridge.mirror.tags import next_tag
 from davbridge.mirror.versions import is_older
 from davbridge.paths import fold
 from davbridge.store.database import Row, Transaction
@@ -19,8 +21,8 @@ from davbridge.store.database import Row, Transaction
 LONGEST_CHAIN = 200
 """Folders above an item: more is a circle, which only wrong news can make."""
 _TABLES = ("drives", "items", "gone", "orphans", "doubts", "removals", "paths", "staged", "sync")
-_FACTS = "expires, written, fenced, seq, placed, below, listed"
-_STORE = f"INSERT OR REPLACE INTO items ({COLUMNS}, {_FACTS}) VALUES ({', '.join('?' * 22)})"  # noqa: S608 - ours
+_FACTS = "tag, expires, written, fenced, seq, placed, below, listed"
+_STORE = f"INSERT OR REPLACE INTO items ({COLUMNS}, {_FACTS}) VALUES ({', '.join('?' * 23)})"  # noqa: S608 - ours
 
 
 class Pen:
@@ -53,11 +55,10 @@ class Pen:
             facts = (old["written"], old["fenced"])
         else:
             facts = (0.0, 0.0)
-        self._store(number, item, old, since + ttl, *facts)
-        return item
+        return self._store(number, item, old, since + ttl, *facts)
 
-    def wrote(self, item: DriveItem, *, ttl: float, listed: float = 0.0) -> None:
-        """Our write made `item` as it is: it is the truth, and fenced."""
+    def wrote(self, item: DriveItem, *, ttl: float, listed: float = 0.0) -> DriveItem:
+        """Our write made `item` as it is: it is the truth, and fenced. Returns it with its tag."""
         number = self.number(item.drive_id)
         if self._any_gone:
             self.sql.execute("DELETE FROM gone WHERE drive = ? AND id = ?", (number, item.id))
@@ -65,9 +66,10 @@ class Pen:
         if old is None or (old["parent"], old["name"]) != (item.parent_id, item.name):
             self.forget_absence()
             self.forget_aliases(number, item.id, item.kind)
-        self._store(number, item, old, self.now + ttl, self.now, self.now + self._fence)
+        stored = self._store(number, item, old, self.now + ttl, self.now, self.now + self._fence)
         if listed:
             self.sql.execute("UPDATE items SET listed = ? WHERE drive = ? AND id = ?", (listed, number, item.id))
+        return stored
 
     def expect(self, item: DriveItem) -> None:
         """We made `item` without being told all about it: its id is known and fenced, the rest must be read."""
@@ -180,7 +182,9 @@ class Pen:
 
     def _store(
         self, number: int, item: DriveItem, old: Row | None, expires: float, written: float, fenced: float
-    ) -> None:
+    ) -> DriveItem:
+        known = item_of(_item_part(old), item.drive_id) if old is not None else None
+        item = _completed(item, known)
         new = values(number, item)
         if old is None:
             seq = placed = below = self._next()
@@ -188,15 +192,16 @@ class Pen:
             self._touch(number, item.parent_id, seq)
         else:
             seq, placed, below, listed = old["seq"], old["placed"], old["below"], old["listed"]
-            if shown(new) != shown(old):
+            if shown(new) != shown(old) or item.tag != old["tag"]:
                 moved = (old["parent"], old["name"]) != (item.parent_id, item.name)
                 if moved:
                     self._leaves(number, old)
                 seq = self._next()
                 placed, below = seq if moved else placed, seq
                 self._touch(number, item.parent_id, seq)
-        self.sql.execute(_STORE, (*new, expires, written, fenced, seq, placed, below, listed))
+        self.sql.execute(_STORE, (*new, item.tag, expires, written, fenced, seq, placed, below, listed))
         self._displace(number, item)
+        return item
 
     def _displace(self, number: int, item: DriveItem) -> None:
         """No folder has one name twice: who was known by it before is elsewhere, or gone."""
@@ -247,4 +252,19 @@ class Pen:
 
 def _item_part(row: Row) -> list[Any]:
     """The columns of `rows.ITEM` out of a whole row."""
-    return [row["id"], row["parent"], *(row[index] for index in range(4, 15))]
+    return [row["id"], row["parent"], *(row[index] for index in range(4, 16))]
+
+
+def _completed(news: DriveItem, known: DriveItem | None) -> DriveItem:
+    """News with the content's tag, and with what it leaves out of the same content (delta: the cTag)."""
+    if news.kind != "file":
+        return news
+    tag = next_tag(news, known)
+    if known is not None and tag == known.tag:
+        return replace(
+            news,
+            tag=tag,
+            ctag=news.ctag or known.ctag,
+            quick_xor_hash=news.quick_xor_hash or known.quick_xor_hash,
+        )
+    return replace(news, tag=tag)

@@ -11,7 +11,7 @@ from davbridge.mirror.keys import key_of
 from davbridge.paths import fold
 
 ITEM = "i.id, i.parent, i.name, i.kind, i.size, i.etag, i.ctag, i.created, i.modified, i.mime, i.hash, " + (
-    "i.remote_drive, i.remote_id"
+    "i.remote_drive, i.remote_id, i.tag"
 )
 """What `item_of` reads, from `items AS i`, in its order."""
 
@@ -41,18 +41,13 @@ def values(drive: int, item: DriveItem) -> Values:
 
 
 def shown(row: Sequence[Any]) -> Values:
-    """What DAV shows of an item in the form of `values`: a change of anything else is none.
-
-    A folder's tags change whenever something in it does, and are not shown.
-    """
-    parent, name, kind, size, etag, ctag = row[2], row[4], row[5], row[6], row[7], row[8]
-    tag = (ctag or etag) if kind == "file" else ""
-    return (parent, name, kind, size, tag, *row[9:12], *row[13:15])
+    """What DAV shows of an item in the form of `values`, but for its tag: a change of anything else is none."""
+    return (row[2], *row[4:7], *row[9:12], *row[13:15])
 
 
 def item_of(row: Sequence[Any], drive_id: str) -> DriveItem:
     """The item of a row that begins with `ITEM`."""
-    item_id, parent, name, kind, size, etag, ctag, created, modified, mime, xor, remote_drive, remote_id = row[:13]
+    item_id, parent, name, kind, size, etag, ctag, created, modified, mime, xor, remote_drive, remote_id, tag = row[:14]
     return DriveItem(
         item_id,
         drive_id,
@@ -68,6 +63,7 @@ def item_of(row: Sequence[Any], drive_id: str) -> DriveItem:
         xor,
         False,
         ItemRef(remote_drive, remote_id) if remote_id else None,
+        tag=tag,
     )
 
 
