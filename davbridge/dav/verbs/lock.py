@@ -18,6 +18,9 @@ from davbridge.dav.xmlbody import DAV, elements, read_xml, serialise
 from davbridge.drivers.overlay import Reserves
 from davbridge.errors import NotFound
 
+_LONGEST_OWNER = 4096
+"""Characters of an owner's XML that are kept."""
+
 
 def handle(request: Request) -> Response:
     """200 for an item that is there or a refresh, 201 for a name that was free; the token in header and body.
@@ -77,8 +80,9 @@ def _lockinfo(root: Any) -> tuple[bool, str]:
     kind = [child.tag for child in elements(parts.get(DAV + "locktype", ()))]
     if root.tag != DAV + "lockinfo" or kind != [DAV + "write"] or scope not in ([DAV + "exclusive"], [DAV + "shared"]):
         raise Refusal(400, "the body is not a lockinfo element for a write lock")
-    owner = parts.get(DAV + "owner")
-    return scope == [DAV + "exclusive"], "" if owner is None else serialise(owner)[:4096]
+    owner = "" if (element := parts.get(DAV + "owner")) is None else serialise(element)
+    # a longer one is left out: a piece of it would not be XML, and would spoil each listing that shows the lock
+    return scope == [DAV + "exclusive"], owner if len(owner) <= _LONGEST_OWNER else ""
 
 
 def _infinite(request: Request) -> bool:
