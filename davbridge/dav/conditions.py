@@ -15,7 +15,10 @@ from davbridge.drivers.protocol import Item
 from davbridge.errors import BadPath, NotFound
 from davbridge.paths import DavPath
 
-_TOKEN = re.compile(r'\s*(?:(\()|(\))|(<[^>]*>)|(\[\s*(?:W/)?"?[^\]]*"?\s*\])|(Not\b))', re.IGNORECASE)
+# no part of it can match the same characters in two ways: a header of spaces must not keep the interpreter busy
+_TOKEN = re.compile(r"\s*(?:(\()|(\))|(<[^>]*>)|(\[[^\]]*\])|(Not\b))", re.IGNORECASE)
+_MOST_LISTS = 100
+"""Each may name another item, and cost a look-up."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def parse_if(header: str) -> list[ConditionList]:
             negated = True
         else:
             raise Refusal(400, "the If header is malformed")
-    if inside is not None or negated or not lists:
+    if inside is not None or negated or not lists or len(lists) > _MOST_LISTS:
         raise Refusal(400, "the If header is malformed")
     return lists
 

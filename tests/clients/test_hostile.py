@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.support.dav import Dav
@@ -20,3 +22,20 @@ def test_owner_too_long(dav: Dav) -> None:
     dav.lock("a.txt", owner="o" * 5000, check=200)
     _, child = dav.propfind("", depth=1, body="<D:lockdiscovery/>", check=207).resources
     assert "activelock" in child["lockdiscovery"]
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "status"), [("If", "([" + " " * 30_000 + "x)", 400), ("Range", "bytes=" + " " * 60_000 + "x", 200)]
+)
+def test_spaces_take_no_time(dav: Dav, header: str, value: str, status: int) -> None:
+    """A header full of spaces is read in linear time: the interpreter does nothing else meanwhile."""
+    dav.put("a.txt", "abc", check=201)
+    begin = time.monotonic()
+    dav.get("a.txt", headers={header: value}, check=status)
+    assert time.monotonic() - begin < 2
+
+
+def test_if_names_few_items(dav: Dav) -> None:
+    """An If header cannot make the bridge ask Microsoft for thousands of items."""
+    lists = " ".join(f'</me/{number}> (["x"])' for number in range(500))
+    dav.put("a.txt", "abc", headers={"If": lists}, check=400)
