@@ -128,11 +128,11 @@ def _etag(request: Request, path: DavPath) -> str:
 
 def tagged_path(request: Request, tag: str) -> DavPath | None:
     """The path of a tag, absolute URL or path; the host is not looked at: proxies rewrite it. None: another mount's."""
-    raw = urlsplit(tag).path if "://" in tag else tag.partition("?")[0]
     try:
+        raw = urlsplit(tag).path if "://" in tag else tag.partition("?")[0]
         path = DavPath.parse(raw)
         mount = DavPath.parse(request.mount.path)
-    except BadPath:
+    except (BadPath, ValueError):  # ValueError: half an IPv6 address
         return None
     return path.relative_to(mount) if path.names[: len(mount.names)] == mount.names else None
 

@@ -39,3 +39,27 @@ def test_if_names_few_items(dav: Dav) -> None:
     """An If header cannot make the bridge ask Microsoft for thousands of items."""
     lists = " ".join(f'</me/{number}> (["x"])' for number in range(500))
     dav.put("a.txt", "abc", headers={"If": lists}, check=400)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "status"),
+    [
+        ("Range", "bytes=" + "9" * 5000 + "-", 200),
+        ("Range", "bytes=-" + "9" * 5000, 200),
+        ("If-Modified-Since", "Fri, 31 Dec 9999 23:59:59 -1200", 200),
+        ("If-Modified-Since", "0001-01-01T00:00:00+12:00", 200),
+        ("If-Modified-Since", "99999999999999999999 Jan 2020 00:00:00 GMT", 200),
+        ("If-Modified-Since", "1 Jan 2020 00:00:00 +99999999999999", 200),
+        ("If", "<http://[x/a> (<t>)", 412),
+    ],
+)
+def test_numbers_and_dates_without_sense(dav: Dav, name: str, value: str, status: int) -> None:
+    """A number or date that no computer can hold is ignored, and no error of the bridge."""
+    dav.put("a.txt", "abc", check=201)
+    dav.get("a.txt", headers={name: value}, check=status)
+
+
+def test_numbers_without_sense_in_writes(dav: Dav) -> None:
+    """The same for the numbers that LOCK and PUT read."""
+    dav.put("a.txt", "abc", headers={"X-Expected-Entity-Length": "9" * 5000, "X-OC-Mtime": "9" * 5000}, check=201)
+    dav.lock("a.txt", headers={"Timeout": "Second-" + "9" * 5000}, check=200)

@@ -98,7 +98,7 @@ def _seconds(request: Request) -> int:
         if part.strip().lower() == "infinite":
             return LONGEST_SECONDS
         if found := re.fullmatch(r"Second-(\d+)", part.strip(), re.IGNORECASE):
-            return max(1, min(int(found[1]), LONGEST_SECONDS))
+            return max(1, min(int(found[1][:12]), LONGEST_SECONDS))
     return DEFAULT_SECONDS
 
 

@@ -83,7 +83,7 @@ def _body(request: Request) -> AbstractContextManager[Body]:
     source = _Patient(request.environ["wsgi.input"], request.shared.clock)
     kind = str(request.environ.get("CONTENT_TYPE", ""))
     announced = request.header("X-Expected-Entity-Length")
-    expected = int(announced) if announced.isdigit() else None
+    expected = int(announced) if re.fullmatch("[0-9]{1,18}", announced) else None
     length = str(request.environ.get("CONTENT_LENGTH") or "")
     if length:
         if not length.isdigit():
