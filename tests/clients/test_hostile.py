@@ -63,3 +63,11 @@ def test_numbers_without_sense_in_writes(dav: Dav) -> None:
     """The same for the numbers that LOCK and PUT read."""
     dav.put("a.txt", "abc", headers={"X-Expected-Entity-Length": "9" * 5000, "X-OC-Mtime": "9" * 5000}, check=201)
     dav.lock("a.txt", headers={"Timeout": "Second-" + "9" * 5000}, check=200)
+
+
+def test_properties_without_namespace(dav: Dav) -> None:
+    """A property without a namespace keeps its whole name in an answer, also when that is one letter."""
+    body = '<?xml version="1.0"?><D:propfind xmlns:D="DAV:"><D:prop><foo/><a/></D:prop></D:propfind>'
+    assert dav.propfind("", body=body, check=207).one.missing == {"foo", "a"}
+    dav.proppatch("", "<a>1</a>", check=207)
+    assert dav.propfind("", body=body, check=207).one.found["a"] == "1"
