@@ -115,11 +115,14 @@ class PolicyProvider(DAVProvider):  # type: ignore[misc] # WsgiDAV ships no type
 
 
 def raw_path(environ: dict[str, Any]) -> str:
-    """The request's path as it came, percent-encoded, without query; the edge puts it into REQUEST_URI."""
+    """The request's path as it came, percent-encoded, without query; the edge puts it into REQUEST_URI.
+
+    Of several slashes at its beginning one is left: an href may not begin with two, since it would name a host.
+    """
     raw = str(environ["REQUEST_URI"]).partition("?")[0]
-    if "://" in raw:  # absolute form (RFC 9112 §3.2.2)
-        raw = "/" + raw.split("://", 1)[1].partition("/")[2]
-    return raw
+    if not raw.startswith("/"):  # absolute form (RFC 9112 §3.2.2); in a path, `://` is part of names
+        raw = raw.partition("://")[2].partition("/")[2]
+    return "/" + raw.lstrip("/")
 
 
 def _verb(request: Request) -> Verb:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import time
 
 import pytest
@@ -71,3 +72,35 @@ def test_properties_without_namespace(dav: Dav) -> None:
     assert dav.propfind("", body=body, check=207).one.missing == {"foo", "a"}
     dav.proppatch("", "<a>1</a>", check=207)
     assert dav.propfind("", body=body, check=207).one.found["a"] == "1"
+
+
+def test_url_inside_a_path(dav: Dav) -> None:
+    """A path that holds a URL, as a mirrored web site does, is not taken for that URL's path."""
+    dav.put("victim.txt", "old", check=201)
+    dav.put(f"site/http://example.com{dav.path('victim.txt')}", "new", check=409)
+    assert dav.get("victim.txt", check=200).body == b"old"
+    connection = http.client.HTTPConnection(dav.host)
+    connection.request("GET", dav.url("victim.txt"), headers={"Authorization": dav.auth or ""})
+    assert connection.getresponse().read() == b"old"
+    connection.close()
+
+
+def test_two_slashes_before_a_path(dav: Dav) -> None:
+    """Links and hrefs never begin with two slashes: what follows these is a host."""
+    dav.put("a.txt", "abc", check=201)
+    doubled = "/" + dav.path("")
+    assert [one.href for one in dav.propfind(doubled, depth=1, check=207).resources] == [
+        dav.path(""),
+        dav.path("a.txt"),
+    ]
+    assert f'href="{dav.path("a.txt")}"' in dav.get(doubled, check=200).text
+
+
+def test_mount_in_another_case(dav: Dav) -> None:
+    """A mount is found in any case, and so it is in Destination and in the tags of If."""
+    dav.put("a.txt", "abc", check=201)
+    _, mount, rest = dav.path("").split("/", 2)
+    other = f"/{mount.upper()}/{rest}"
+    dav.move(other + "a.txt", other + "b.txt", check=201)
+    token = dav.lock(other + "b.txt", check=200).token
+    dav.put(other + "b.txt", "new", headers={"If": f"<{dav.url(other + 'b.txt')}> (<{token}>)"}, check=204)
