@@ -134,7 +134,7 @@ def tagged_path(request: Request, tag: str) -> DavPath | None:
         mount = DavPath.parse(request.mount.path)
     except (BadPath, ValueError):  # ValueError: half an IPv6 address
         return None
-    return path.relative_to(mount) if path.names[: len(mount.names)] == mount.names else None
+    return path.relative_to(mount) if path.is_within(mount) else None
 
 
 def require_unlocked(request: Request, path: DavPath, *, tree: bool = False, member: bool = False) -> None:

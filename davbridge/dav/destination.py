@@ -42,7 +42,7 @@ def parse_destination(request: Request) -> DavPath:
         target, mount = DavPath.parse(raw), DavPath.parse(request.mount.path)
     except BadPath as error:
         raise Refusal(400, f"the Destination is malformed: {error}") from None
-    if target.names[: len(mount.names)] != mount.names:
+    if not target.is_within(mount):
         raise Refusal(502, "the Destination is outside this mount")
     return request.spelled(target.relative_to(mount))
 
