@@ -195,6 +195,15 @@ def check_preconditions(request: Request, item: Callable[[], Item | None]) -> No
             raise Refusal(304, "the client has this version")
 
 
+def exact_match(request: Request) -> str | None:
+    """The one tag of If-Match, or `*`, which a driver compares with what is there at the moment of the change.
+
+    None: there is no If-Match, or one of several tags, which `check_preconditions` compares with what we know.
+    """
+    header = request.header("If-Match")
+    return bare_etag(header) if header and "," not in header and not header.startswith("W/") else None
+
+
 def _matches(header: str, etag: str, *, weak: bool = False) -> bool:
     if header.strip() == "*":
         return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.dav import Dav
-from tests.support.world import World
+from tests.support.world import MOUNTS, World
 
 
 @pytest.fixture
@@ -175,3 +175,25 @@ def test_hrefs_repeat_the_request(dav: Dav, mount: str) -> None:
     dav.put("Docs/a.txt", "x", check=201)
     listing = dav.propfind("DOCS", depth=1, check=207)
     assert [one.href for one in listing.resources] == [dav.path("DOCS/"), dav.path("DOCS/a.txt")]
+
+
+def test_if_match_on_every_write(dav: Dav, file: str) -> None:
+    """A false If-Match stops MOVE, COPY, PROPPATCH and DELETE as it stops PUT; a true one does not."""
+    wrong, right = {"If-Match": '"wrong"'}, {"If-Match": file}
+    dav.move("a.txt", "b.txt", headers=wrong, check=412)
+    dav.copy("a.txt", "b.txt", headers=wrong, check=412)
+    dav.proppatch("a.txt", "<x:a>1</x:a>", headers=wrong, check=412)
+    dav.delete("a.txt", headers=wrong, check=412)
+    dav.get("b.txt", check=404)
+    dav.copy("a.txt", "b.txt", headers=right, check=201)
+    dav.proppatch("a.txt", "<x:a>1</x:a>", headers=right, check=207)
+    dav.move("a.txt", "c.txt", headers=right, check=201)
+
+
+def test_delete_of_a_file_that_changed_elsewhere(dav: Dav, world: World, mount: str, file: str) -> None:
+    """A DELETE with If-Match spares a file that another program has just changed at Microsoft."""
+    dav.head("a.txt", check=200)
+    world.emulator.drive(MOUNTS[mount]).put("/P/a.txt", b"from elsewhere")
+    dav.delete("a.txt", headers={"If-Match": file}, check=412)
+    world.forget()
+    assert dav.get("a.txt", check=200).body == b"from elsewhere"

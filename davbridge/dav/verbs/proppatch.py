@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from html import escape
 
-from davbridge.dav.conditions import check_if, require_unlocked
+from davbridge.dav.conditions import check_if, check_preconditions, require_unlocked
 from davbridge.dav.dates import parse_date
 from davbridge.dav.message import Request, Response
 from davbridge.dav.properties import PROTECTED
@@ -38,6 +38,7 @@ def handle(request: Request) -> Response:
     """207 with a status for each property; when one fails, the others are 424 and nothing has changed."""
     changes = _read(request)
     check_if(request)
+    check_preconditions(request, lambda: request.driver.stat(request.path))
     if "Microsoft Office" not in request.agent:
         # Office sends no token with PROPPATCH on a file that it has locked (clients §3.2)
         require_unlocked(request, request.path)
