@@ -45,10 +45,10 @@ class Reserves(Protocol):
         Raises: ParentNotFound, NameRefused.
         """
 
-    def reserve_unseen(self, path: DavPath) -> bool:
+    def reserve_unseen(self, path: DavPath) -> None:
         """As `reserve`, where nothing is known of the name and a call would have to tell: it is looked at later.
 
-        False, and nothing is reserved, where it is known whether the name is free.
+        Raises: NameRefused.
         """
 
     def settle(self, path: DavPath) -> None:
@@ -89,7 +89,8 @@ class OverlaidDriver(Driver):
     # -- reading ------------------------------------------------------------------------------------------------
 
     def knows(self, path: DavPath) -> bool:
-        return self._store.find(path, self._user) is not None or self._driver.knows(path)
+        side = self._store.find(path, self._user)
+        return side_user(path, self._user) is not None or side is not None or self._driver.knows(path)
 
     def _find(self, path: DavPath) -> SideFile | None:
         """What the overlay has at `path`; a name that nobody has looked at yet is looked at now."""
@@ -158,13 +159,10 @@ class OverlaidDriver(Driver):
             return self._store.put(path, owner, b"").item
         return self._store.put(path, "", b"", placeholder=True, seconds=PLACEHOLDER_SECONDS).item
 
-    def reserve_unseen(self, path: DavPath) -> bool:
+    def reserve_unseen(self, path: DavPath) -> None:
         """See `Reserves`."""
-        if self._store.find(path, self._user) or side_user(path, self._user) is not None or self._driver.knows(path):
-            return False
         path.check()
         self._store.put(path, "", b"", placeholder=True, unseen=True, seconds=PLACEHOLDER_SECONDS)
-        return True
 
     def settle(self, path: DavPath) -> None:
         """See `Reserves`."""

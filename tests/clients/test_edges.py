@@ -197,3 +197,15 @@ def test_delete_of_a_file_that_changed_elsewhere(dav: Dav, world: World, mount: 
     dav.delete("a.txt", headers={"If-Match": file}, check=412)
     world.forget()
     assert dav.get("a.txt", check=200).body == b"from elsewhere"
+
+
+def test_refused_lock_leaves_nothing(dav: Dav) -> None:
+    """A LOCK of a free name that is refused makes no file, and one without a parent leaves no lock."""
+    dav.mkcol("d", check=201)
+    token = dav.lock("d", check=200).token
+    dav.lock("d/new.txt", headers={"If": f"<{dav.url('d')}> (<{token}>)"}, check=423)
+    dav.head("d/new.txt", check=404)
+    dav.unlock("d", token, check=204)
+    dav.lock("no/parent.txt", check=409)
+    dav.mkcol("no", check=201)
+    dav.put("no/parent.txt", "abc", check=201)

@@ -34,13 +34,12 @@ def handle(request: Request) -> Response:
     exclusive, owner = _lockinfo(root)
     infinite = _infinite(request)
     check_if(request)
-    unseen = request.may_write and not _folder_is_locked(request) and _reserving(request).reserve_unseen(request.path)
+    unseen = request.may_write and not _folder_is_locked(request) and not request.driver.knows(request.path)
     created = not unseen and not _exists(request)
     if created:
         if not request.may_write:
             raise Refusal(403, "this mount is read-only for you")
         require_unlocked(request, request.path, member=True)
-        _reserving(request).reserve(request.path)
     try:
         lock = request.shared.locks.grant(
             request.mount.name,
@@ -54,6 +53,8 @@ def handle(request: Request) -> Response:
     except Conflict as conflict:
         hrefs = [request.href(one.path) for one in conflict.locks]
         raise Refusal(423, "the item is locked", condition="no-conflicting-lock", hrefs=hrefs) from None
+    if created or unseen:
+        _reserve(request, lock, unseen=unseen)
     return _response(request, lock, 201 if created else 200)
 
 
@@ -115,11 +116,19 @@ def _folder_is_locked(request: Request) -> bool:
     return bool(request.shared.locks.covering(request.mount.name, request.path.parent))
 
 
-def _reserving(request: Request) -> Reserves:
+def _reserve(request: Request, lock: Lock, *, unseen: bool) -> None:
+    """Show an empty file: after the lock was granted, so that a refused LOCK leaves nothing behind."""
     driver = request.driver
     if not isinstance(driver, Reserves):
         raise TypeError("a mount's driver must be able to reserve names")
-    return driver
+    try:
+        if unseen:
+            driver.reserve_unseen(request.path)
+        else:
+            driver.reserve(request.path)
+    except BaseException:
+        request.shared.locks.release(lock.token)
+        raise
 
 
 def _response(request: Request, lock: Lock, status: int) -> Response:
