@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,10 @@ def build(config: Config, clock: Clock, limits: Limits | None = None) -> Bridge:
     drivers = {
         name: make_driver(one, graphs[one.account], mirrors, uploads, clock) for name, one in config.policies.items()
     }
-    overlays = {name: Overlay(driver, database, name, clock, _locked(table, name)) for name, driver in drivers.items()}
+    overlays = {
+        name: Overlay(driver, database, name, clock, _locked(table, name, config.policies[name].access))
+        for name, driver in drivers.items()
+    }
     mounts = [
         Mount(name, policy.mount, overlays[name], policy.access, policy.download)
         for name, policy in config.policies.items()
@@ -168,8 +171,8 @@ def make_driver(policy: Policy, graph: Graph, mirrors: Mirrors, uploads: Uploads
     )
 
 
-def _locked(table: LockTable, policy: str) -> Callable[[DavPath], bool]:
-    return lambda path: bool(table.covering(policy, path))
+def _locked(table: LockTable, policy: str, access: Mapping[str, str]) -> Callable[[DavPath], bool]:
+    return lambda path: any(access.get(lock.user) == "write" for lock in table.covering(policy, path))
 
 
 def _hosts(config: Config) -> frozenset[str]:

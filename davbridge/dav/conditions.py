@@ -155,6 +155,7 @@ def require_unlocked(request: Request, path: DavPath, *, tree: bool = False, mem
     if member and not path.is_root:
         groups.append(table.own(mount, path.parent))
     tokens = submitted_tokens(request)
+    groups = [[lock for lock in group if request.mount.binds(lock)] for group in groups]
     closed = [group for group in groups if group and not any(_opens(request, lock, tokens) for lock in group)]
     if closed:
         raise locked([request.href(lock.path) for group in closed for lock in group])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from davbridge.clock import Clock
@@ -56,9 +56,18 @@ class LockTable:
         self._clock = clock
 
     def grant(
-        self, mount: str, path: DavPath, user: str, *, exclusive: bool, infinite: bool, owner: str, seconds: int
+        self,
+        mount: str,
+        path: DavPath,
+        user: str,
+        *,
+        exclusive: bool,
+        infinite: bool,
+        owner: str,
+        seconds: int,
+        binds: Callable[[Lock], bool] = lambda lock: True,
     ) -> Lock:
-        """Lock `path`, with everything below it when `infinite`.
+        """Lock `path`, with everything below it when `infinite`. `binds` says which locks of others count.
 
         Raises:
             Conflict: a lock that excludes it.
@@ -68,7 +77,7 @@ class LockTable:
         with self._database.transaction() as transaction:
             transaction.execute("DELETE FROM locks WHERE expires <= ?", (now,))
             others = self._around(transaction, mount, path, below=infinite)
-            if clash := [lock for lock in others if exclusive or lock.exclusive]:
+            if clash := [lock for lock in others if (exclusive or lock.exclusive) and binds(lock)]:
                 raise Conflict(clash)
             values = (token, mount, _key(path), _text(path), user, owner, exclusive, infinite, seconds, now + seconds)
             transaction.execute("INSERT INTO locks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)

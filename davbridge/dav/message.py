@@ -16,7 +16,7 @@ from davbridge.paths import DavPath
 
 if TYPE_CHECKING:
     from davbridge.dav.deadprops import DeadProperties
-    from davbridge.dav.locks import LockTable
+    from davbridge.dav.locks import Lock, LockTable
 
 Right = Literal["read", "write"]
 DownloadMode = Literal["proxy", "redirect", "auto"]
@@ -37,6 +37,10 @@ class Mount:
     driver: DriverSource
     access: Mapping[str, Right]
     download: DownloadMode = "proxy"
+
+    def binds(self, lock: Lock) -> bool:
+        """Whether a lock stands in anybody's way: those of users who may not write do not."""
+        return self.access.get(lock.user) == "write"
 
 
 class DriverSource(Protocol):

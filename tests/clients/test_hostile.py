@@ -26,7 +26,8 @@ def test_owner_too_long(dav: Dav) -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "value", "status"), [("If", "([" + " " * 30_000 + "x)", 400), ("Range", "bytes=" + " " * 60_000 + "x", 200)]
+    ("header", "value", "status"),
+    [("If", "([" + " " * 30_000 + "x)", 400), ("Range", "bytes=" + " " * 60_000 + "x", 200)],
 )
 def test_spaces_take_no_time(dav: Dav, header: str, value: str, status: int) -> None:
     """A header full of spaces is read in linear time: the interpreter does nothing else meanwhile."""
@@ -104,3 +105,17 @@ def test_mount_in_another_case(dav: Dav) -> None:
     dav.move(other + "a.txt", other + "b.txt", check=201)
     token = dav.lock(other + "b.txt", check=200).token
     dav.put(other + "b.txt", "new", headers={"If": f"<{dav.url(other + 'b.txt')}> (<{token}>)"}, check=204)
+
+
+def test_readers_lock_binds_nobody(world: World) -> None:
+    """Who may only read gets a lock, since Windows needs one, and keeps nobody from writing or locking with it."""
+    alice, bob = world.dav("team"), world.dav("team", "bob")
+    alice.put("a.txt", "abc", check=201)
+    token = bob.lock("", headers={"Timeout": "Infinite"}, check=200).token
+    alice.put("a.txt", "new", check=204)
+    mine = alice.lock("a.txt", check=200).token
+    bob.lock("a.txt", check=423)
+    alice.put("a.txt", "newer", headers={"If": f"(<{mine}>)"}, check=204)
+    bob.unlock("", token, check=204)
+    alice.close()
+    bob.close()

@@ -1,7 +1,8 @@
 """LOCK (RFC 4918 §9.10): grant or refresh.
 
-Granted on read-only mounts, too: Windows hangs when it is refused, and the PUT is refused anyway (clients §3.1). A lock
-on a free name reserves it: davfs2 and LibreOffice expect a HEAD to find an empty file then.
+Granted to those who may only read, too: Windows hangs when it is refused, and the PUT is refused anyway (clients §3.1).
+Such a lock binds nobody: who may not write may not keep others from writing either. A lock on a free name reserves it:
+davfs2 and LibreOffice expect a HEAD to find an empty file then.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ def handle(request: Request) -> Response:
             infinite=infinite,
             owner=owner,
             seconds=_seconds(request),
+            binds=request.mount.binds,
         )
     except Conflict as conflict:
         hrefs = [request.href(one.path) for one in conflict.locks]
