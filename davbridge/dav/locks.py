@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from davbridge.clock import Clock
+from davbridge.errors import QuotaExceeded
 from davbridge.paths import DavPath
 from davbridge.store.database import Database, Row, Transaction
 
@@ -23,6 +24,8 @@ SCHEMA = (
     "CREATE INDEX IF NOT EXISTS locks_by_place ON locks (mount, key)",
 )
 DEFAULT_SECONDS, LONGEST_SECONDS = 600, 3600 * 24
+MOST_LOCKS = 1000
+"""Locks of one user: a shared lock may be taken again and again, and each is looked at in listings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ class LockTable:
         """Lock `path`, with everything below it when `infinite`. `binds` says which locks of others count.
 
         Raises:
-            Conflict: a lock that excludes it.
+            Conflict: a lock that excludes it. QuotaExceeded: the user has `MOST_LOCKS` already.
         """
         token = f"urn:uuid:{uuid.UUID(bytes=secrets.token_bytes(16), version=4)}"
         now = self._now()
@@ -79,6 +82,9 @@ class LockTable:
             others = self._around(transaction, mount, path, below=infinite)
             if clash := [lock for lock in others if (exclusive or lock.exclusive) and binds(lock)]:
                 raise Conflict(clash)
+            held = transaction.execute("SELECT count(*) FROM locks WHERE user = ?", (user,)).fetchone()[0]
+            if held >= MOST_LOCKS:
+                raise QuotaExceeded(f"a user may have {MOST_LOCKS} locks")
             values = (token, mount, _key(path), _text(path), user, owner, exclusive, infinite, seconds, now + seconds)
             transaction.execute("INSERT INTO locks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
         return Lock(token, mount, path, user, owner, exclusive, infinite, seconds, now + seconds)
