@@ -119,3 +119,9 @@ def test_readers_lock_binds_nobody(world: World) -> None:
     bob.unlock("", token, check=204)
     alice.close()
     bob.close()
+
+
+def test_too_many_properties(dav: Dav) -> None:
+    """A small body that names thousands of properties does not make gigabytes of a large folder's listing."""
+    dav.propfind("", body="<D:getetag/>" + "".join(f"<x:p{number}/>" for number in range(5000)), check=413)
+    dav.propfind("", body="".join(f"<x:p{number}/>" for number in range(256)), check=207)

@@ -32,6 +32,8 @@ _TAIL = "</D:multistatus>\n"
 _OK = "<D:status>HTTP/1.1 200 OK</D:status></D:propstat>"
 _BLOCK = 128
 _WORTH_PACKING = 1400
+_MOST_NAMES = 256
+"""Names that a body may ask for: each that is missing is repeated for each item of the answer."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,8 @@ def _wanted(request: Request) -> Wanted:
 
 def _named(request: Request, tags: Sequence[str]) -> Wanted:
     names = list(dict.fromkeys(tags))
+    if len(names) > _MOST_NAMES:
+        raise Refusal(413, f"the body asks for more than {_MOST_NAMES} properties")
     dav = [name[len(DAV) :] for name in names if name.startswith(DAV)]
     live = tuple(name for name in dav if name in LIVE)
     locks = tuple(name for name in dav if name in LOCKS)
