@@ -209,3 +209,26 @@ def test_refused_lock_leaves_nothing(dav: Dav) -> None:
     dav.lock("no/parent.txt", check=409)
     dav.mkcol("no", check=201)
     dav.put("no/parent.txt", "abc", check=201)
+
+
+def test_proppatch_all_or_nothing(dav: Dav, file: str) -> None:
+    """A property that is too large leaves the file's time alone, too."""
+    before = dav.head("a.txt", check=200).header("Last-Modified")
+    times = "<D:getlastmodified>Mon, 03 Feb 2020 04:05:06 GMT</D:getlastmodified>"
+    dav.proppatch("a.txt", f"{times}<x:a>{'y' * 20_000}</x:a>", check=507)
+    dav.proppatch("a.txt", times + "".join(f"<x:p{number}/>" for number in range(101)), check=507)
+    assert dav.head("a.txt", check=200).header("Last-Modified") == before
+
+
+def test_proppatch_skips_what_it_does_not_know(dav: Dav, file: str) -> None:
+    """An element that is neither set nor remove changes nothing."""
+    dav.request(
+        "PROPPATCH",
+        "a.txt",
+        body='<D:propertyupdate xmlns:D="DAV:" xmlns:x="urn:x"><D:keep><D:prop><x:a>1</x:a></D:prop></D:keep>'
+        "<D:set><D:prop><x:b>2</x:b></D:prop></D:set></D:propertyupdate>",
+        check=207,
+    )
+    found = dav.propfind("a.txt", body="<x:a/><x:b/>", check=207).one
+    assert found.missing == {"{urn:x}a"}
+    assert found["{urn:x}b"] == "2"

@@ -42,6 +42,9 @@ def handle(request: Request) -> Response:
     if "Microsoft Office" not in request.agent:
         # Office sends no token with PROPPATCH on a file that it has locked (clients §3.2)
         require_unlocked(request, request.path)
+    if not changes.refused:
+        # before the times go to Microsoft: what is refused after that would be half done
+        request.shared.deadprops.check(request.mount.name, request.path, changes.dead)
     if changes.refused or not (changes.modified or changes.created):
         item = request.driver.stat(request.path)
     else:
@@ -57,8 +60,11 @@ def _read(request: Request) -> _Changes:
     if root is None or root.tag != DAV + "propertyupdate":
         raise Refusal(400, "the body is not a propertyupdate element")
     changes = _Changes()
+    # what we do not know is skipped, and not taken for something that we do (§17)
     for action in elements(root):
-        for properties in elements(action):
+        if action.tag not in (DAV + "set", DAV + "remove"):
+            continue
+        for properties in action.iterchildren(DAV + "prop"):
             for element in elements(properties):
                 _add(changes, element.tag, serialise(element), element.text or "", removed=action.tag == DAV + "remove")
     return changes
