@@ -25,7 +25,7 @@ SUPPORTED_LOCK = (
 _dates = lru_cache(4096)(http_date)
 
 
-def _text(text: str) -> str:
+def xml_text(text: str) -> str:
     """Escaped, and without the characters that XML cannot hold."""
     if not text.isprintable():
         text = "".join(
@@ -36,9 +36,9 @@ def _text(text: str) -> str:
 
 LIVE: dict[str, Callable[[Item], str | None]] = {
     "creationdate": lambda item: iso_date(item.created),
-    "displayname": lambda item: _text(item.name),
+    "displayname": lambda item: xml_text(item.name),
     "getcontentlength": lambda item: None if item.is_folder else str(item.size),
-    "getcontenttype": lambda item: "httpd/unix-directory" if item.is_folder else _text(item.content_type),
+    "getcontenttype": lambda item: "httpd/unix-directory" if item.is_folder else xml_text(item.content_type),
     "getetag": lambda item: f'"{item.etag}"' if item.etag else None,
     "getlastmodified": lambda item: _dates(item.modified),
     "resourcetype": lambda item: "<D:collection/>" if item.is_folder else "",

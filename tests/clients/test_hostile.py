@@ -6,6 +6,7 @@ import http.client
 import time
 
 import pytest
+from lxml import etree
 
 from tests.support.dav import Dav
 from tests.support.world import World
@@ -125,3 +126,9 @@ def test_too_many_properties(dav: Dav) -> None:
     """A small body that names thousands of properties does not make gigabytes of a large folder's listing."""
     dav.propfind("", body="<D:getetag/>" + "".join(f"<x:p{number}/>" for number in range(5000)), check=413)
     dav.propfind("", body="".join(f"<x:p{number}/>" for number in range(256)), check=207)
+
+
+def test_control_characters_in_a_name(dav: Dav) -> None:
+    """The message about a name that XML cannot hold is XML all the same."""
+    answer = dav.get("a%01b%EF%BF%BE", check=404)
+    assert "does not exist" in "".join(etree.fromstring(answer.body).itertext())
