@@ -15,8 +15,8 @@ from davbridge.edge.bodies import Chunked, KnownLength
 _NAME = re.compile(rb"[!#$%&'*+.^`|~0-9A-Za-z-]+\Z")
 _BAD_VALUE = re.compile(rb"[\x00\r\n]")
 _ONLY_ONCE = {b"Content-Length", b"Transfer-Encoding", b"Host", b"Authorization", b"Destination", b"Expect"}
-_DRAINED = 64 * 1024
-"""Bytes of an unwanted body that are read so that the connection can be used again."""
+_DRAINED, _DRAIN_SECONDS = 64 * 1024, 1.0
+"""Bytes of an unwanted body that are read so that the connection can be used again, if they come at once."""
 
 
 def read_headers(source: Any, headers: dict[bytes, bytes]) -> None:
@@ -64,6 +64,7 @@ class EdgeRequest(HTTPRequest):
             self.close_connection = True
             self.simple_response("400 Bad Request", str(error))
             return False
+        self.conn.take_time()
         tokens = {token.strip().lower() for token in self.inheaders.get(b"Connection", b"").split(b",")}
         self.close_connection = b"close" in tokens or (
             self.response_protocol != "HTTP/1.1" and b"keep-alive" not in tokens
@@ -125,6 +126,7 @@ class EdgeRequest(HTTPRequest):
             return True
         if self._waits_for_continue:
             return False
+        self.conn.rfile.hurry(_DRAIN_SECONDS)
         try:
             if not self.chunked_read:
                 if self.rfile.remaining <= _DRAINED:
@@ -133,4 +135,6 @@ class EdgeRequest(HTTPRequest):
             self.rfile.read(_DRAINED)
         except OSError:
             return False
+        finally:
+            self.conn.take_time()
         return bool(self.rfile.finished)

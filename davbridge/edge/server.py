@@ -128,7 +128,8 @@ class Listener(Server):
             except OSError:
                 conn.close()
                 return False
-            if encrypted or not seen or b"\r\n\r\n" in seen or len(seen) >= self.max_request_header_size:
+            whole = conn.rfile.buffered() + seen
+            if encrypted or not seen or b"\r\n\r\n" in whole or len(whole) >= self.max_request_header_size:
                 _wake_at(raw, 1)
                 return True  # an end, too, is the worker's to see
             if conn.waiting_since is None:

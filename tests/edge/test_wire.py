@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -204,6 +205,39 @@ def test_silent_and_slow_clients_hold_no_thread(server: EdgeServer) -> None:
         assert connection.recv(4096).startswith(b"HTTP/1.1 200")
     for connection in idle:
         connection.close()
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"GET /x HTTP/1.1\r\nHost: h\r\n\r\nG",
+        b"PUT /refuse HTTP/1.1\r\nHost: h\r\nContent-Length: 60000\r\n\r\n",
+        b"PUT /refuse HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ],
+)
+def test_second_halves_that_never_come(server: EdgeServer, begun: bytes) -> None:
+    """Neither the beginning of a next header nor a body that nobody wants to read holds a thread for long."""
+    idle = [connect(server) for _ in range(12)]
+    for connection in idle:
+        connection.sendall(begun)
+    for connection in idle:
+        assert connection.recv(4096).startswith((b"HTTP/1.1 200", b"HTTP/1.1 403"))
+    begin = time.monotonic()
+    with connect(server) as connection:
+        connection.sendall(b"GET /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+    assert time.monotonic() - begin < 3
+    for connection in idle:
+        connection.close()
+
+
+def test_a_header_in_two_halves(server: EdgeServer) -> None:
+    """A next header whose beginning came with the request before is answered when its end comes."""
+    with connect(server) as connection:
+        connection.sendall(b"GET /x HTTP/1.1\r\nHost: h\r\n\r\nGET /x HTT")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+        connection.sendall(b"P/1.1\r\nHost: h\r\n\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
 
 
 def test_a_header_that_never_ends(server: EdgeServer) -> None:
