@@ -117,6 +117,12 @@ class EdgeRequest(HTTPRequest):
             self.conn.lingers = True
         super().send_headers()
 
+    def simple_response(self, status: Any, msg: str = "") -> None:
+        """cheroot's own answers, to what it could not read: the rest of that may still be on its way."""
+        if str(status)[:3] in ("400", "413", "414", "417"):
+            self.conn.lingers = True
+        super().simple_response(status, msg)
+
     def _unread(self) -> bool:
         return not self.rfile.finished if self.chunked_read else self.rfile.remaining > 0
 

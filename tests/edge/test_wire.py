@@ -287,6 +287,15 @@ def test_large_headers(exchange: Exchange) -> None:
     )
 
 
+def test_an_answer_to_a_header_without_end(server: EdgeServer) -> None:
+    """Who sends on while the refusal is on its way can read it afterwards: the connection is not reset."""
+    with connect(server) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"a" * 2_000_000)
+        connection.shutdown(socket.SHUT_WR)
+        time.sleep(0.3)
+        assert connection.recv(4096)[:12] in (b"HTTP/1.1 413", b"HTTP/1.1 400")
+
+
 def test_draining_lets_requests_finish(server: EdgeServer, application: Application) -> None:
     """What is under way is answered; nothing new is taken."""
     with connect(server) as connection:
