@@ -232,3 +232,9 @@ def test_proppatch_skips_what_it_does_not_know(dav: Dav, file: str) -> None:
     found = dav.propfind("a.txt", body="<x:a/><x:b/>", check=207).one
     assert found.missing == {"{urn:x}a"}
     assert found["{urn:x}b"] == "2"
+
+
+def test_head_has_no_ranges(dav: Dav, file: str) -> None:
+    """Range is for GET; a HEAD tells the whole file's length, whatever range it names (RFC 9110 §14.2)."""
+    for span in ("bytes=0-1", "bytes=100-"):
+        assert dav.head("a.txt", headers={"Range": span}, check=200).header("Content-Length") == "3"
