@@ -238,3 +238,12 @@ def test_head_has_no_ranges(dav: Dav, file: str) -> None:
     """Range is for GET; a HEAD tells the whole file's length, whatever range it names (RFC 9110 §14.2)."""
     for span in ("bytes=0-1", "bytes=100-"):
         assert dav.head("a.txt", headers={"Range": span}, check=200).header("Content-Length") == "3"
+
+
+def test_if_range_of_a_file_that_changed_elsewhere(dav: Dav, world: World, mount: str, file: str) -> None:
+    """The whole new version, and no 412, when the file has changed since the bridge last looked."""
+    dav.get("a.txt", check=200)
+    world.emulator.drive(MOUNTS[mount]).put("/P/a.txt", b"from elsewhere")
+    answer = dav.get("a.txt", headers={"Range": "bytes=1-", "If-Range": file}, check=200)
+    assert answer.body == b"from elsewhere"
+    assert answer.etag != file
