@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from davbridge.config.model import Config
+from davbridge.config.model import Account, Cloud, Config
 from davbridge.errors import ConfigError
 
 Place = tuple[str | int, ...]
@@ -38,16 +38,21 @@ def load(path: Path) -> Config:
         raise ConfigError(f"{path}:{line}: {error.problem or 'this is not YAML'}") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: this is not YAML: {error}") from None
-    if not isinstance(data, dict):
+    except ValueError as error:  # a thirteenth month
+        raise ConfigError(f"{path}: a value that looks like a date or a number is none; quote it: {error}") from None
+    if data is None:
         raise ConfigError(f"{path}: the file is empty; config.example.yaml shows what belongs into it")
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}:1: the file must be keys with values; config.example.yaml shows which")
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
         problems = [(tuple(one["loc"]), _message(one)) for one in error.errors()]
         raise _error(path, root, problems) from None
+    config = _resolved(config, path.parent)
     if problems := list(_contradictions(config)):
         raise _error(path, root, problems)
-    return _resolved(config, path.parent)
+    return config
 
 
 def _contradictions(config: Config) -> Iterator[tuple[Place, str]]:
@@ -137,18 +142,22 @@ def _line(node: yaml.Node | None, place: Place) -> int:
     return line
 
 
-def _refuse_repeated_keys(node: yaml.Node | None) -> None:
-    """YAML takes the last of two equal keys without a word; a policy would be gone."""
+def _refuse_repeated_keys(node: yaml.Node | None, above: tuple[yaml.Node, ...] = ()) -> None:
+    """YAML takes the last of two equal keys without a word; a policy would be gone. Nothing may contain itself."""
+    if node in above:
+        raise yaml.MarkedYAMLError(problem="an alias stands inside what it names", problem_mark=node.start_mark)
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(problem="a key must be a word", problem_mark=key.start_mark)
             if key.value in seen:
                 raise yaml.MarkedYAMLError(problem=f"the key {key.value!r} is there twice", problem_mark=key.start_mark)
             seen.add(key.value)
-            _refuse_repeated_keys(value)
+            _refuse_repeated_keys(value, (*above, node))
     elif isinstance(node, yaml.SequenceNode):
         for value in node.value:
-            _refuse_repeated_keys(value)
+            _refuse_repeated_keys(value, (*above, node))
 
 
 def _resolved(config: Config, folder: Path) -> Config:
@@ -162,4 +171,14 @@ def _resolved(config: Config, folder: Path) -> Config:
             update={"certificate": folder / server.tls.certificate, "key": folder / server.tls.key}
         )
         server = server.model_copy(update={"tls": tls})
-    return config.model_copy(update={"state": state, "server": server})
+    accounts = {name: _account_resolved(account, folder) for name, account in config.accounts.items()}
+    return config.model_copy(update={"state": state, "server": server, "accounts": accounts})
+
+
+def _account_resolved(account: Account, folder: Path) -> Account:
+    secret, cloud = account.client_secret, account.cloud
+    if secret is not None and secret.file is not None:
+        secret = secret.model_copy(update={"file": folder / secret.file.expanduser()})
+    if isinstance(cloud, Cloud) and cloud.ca_file is not None:
+        cloud = cloud.model_copy(update={"ca_file": folder / cloud.ca_file.expanduser()})
+    return account.model_copy(update={"client_secret": secret, "cloud": cloud})

@@ -39,6 +39,17 @@ def _not_yet(instead: str) -> Any:
     return BeforeValidator(refuse)
 
 
+def _http_or_https(value: str) -> str:
+    if urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname:
+        raise ValueError("must be a URL that begins with https:// or http://")
+    return value
+
+
+def _parts(value: str) -> str:
+    urlsplit(value)  # ValueError for half an IPv6 address
+    return value
+
+
 HttpsUrl = Annotated[str, AfterValidator(_https)]
 
 
@@ -53,7 +64,7 @@ class BehindProxy(Model):
     """A reverse proxy in front: whose word on scheme, host and client is taken, and the address that people use."""
 
     trusted: list[IPv4Network | IPv6Network] = Field(min_length=1)
-    public_url: str | None = None
+    public_url: Annotated[str, AfterValidator(_http_or_https)] | None = None
 
 
 class Server(Model):
@@ -195,7 +206,7 @@ class Policy(Model):
     download: Literal["proxy", "redirect", "auto"] = "auto"
     access: dict[str, Literal["read", "write"]] = {}
     user: str | None = None
-    site: str | None = None
+    site: Annotated[str, AfterValidator(_parts)] | None = None
     library: str | None = None
     drive_id: str | None = None
 
@@ -206,6 +217,8 @@ class Policy(Model):
             raise ValueError("must be a path such as /me: with a slash before it, none behind it, and not / alone")
         if any(char in value for char in "%?#\\"):
             raise ValueError("may not contain % ? # or \\")
+        if any(name in (".", "..") for name in value.split("/")):
+            raise ValueError("may not contain . or .. as a name")
         return value
 
     @model_validator(mode="after")

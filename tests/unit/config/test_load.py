@@ -56,6 +56,10 @@ def test_the_example(tmp_path: Path) -> None:
         ("  bob: {password: ", "  bob: {password: plain} #", "is not an argon2id hash"),
         ("my-files:", "team:", "the key 'team' is there twice"),
         ("users:", "users: [", "config.yaml:"),
+        ("mount: /team", "mount: /..", "policies.team.mount: may not contain . or .."),
+        ("server:", "server:\n  behind_proxy: {trusted: ['::1/128'], public_url: 'http://['}", "invalid IPv6 URL"),
+        ("server:", "server:\n  behind_proxy: {trusted: ['::1/128'], public_url: dav.example}", "must be a URL"),
+        ("    site: https://", "    site: https://[", "policies.team.site: invalid IPv6 URL"),
     ],
 )
 def test_mistakes(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -113,3 +117,28 @@ def test_every_key_is_documented() -> None:
         assert model is not None
         for key in model.model_fields:
             assert f"| `{key}` |" in page, key
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["? [a]\n: b\n", "a: &x [*x]\n", "accounts: 2024-13-45\n", "- a\n", "", "just words\n", "a: !!python/name:os.x y"],
+)
+def test_no_configuration_at_all(tmp_path: Path, text: str) -> None:
+    """What is YAML, or nearly, and no configuration is told in a sentence, too."""
+    path = write(tmp_path, text)
+    with pytest.raises(ConfigError) as error:
+        load(path)
+    assert str(error.value).startswith(f"{path}:")
+
+
+def test_relative_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All are relative to the file's folder, and not to where the program happens to run."""
+    monkeypatch.chdir("/")
+    (tmp_path / "secret").write_text("hush")
+    cloud = "cloud: {graph: https://g.example, login: https://l.example, ca_file: ca.pem}"
+    account = f"sign_in: client_secret\n    client_secret: {{file: secret}}\n    {cloud}"
+    config = load(write(tmp_path, GOOD.replace("sign_in: device_code", account, 1)))
+    secret = config.accounts["contoso"].client_secret
+    assert secret is not None
+    assert secret.read().reveal() == "hush"
+    assert config.accounts["contoso"].where.ca_file == tmp_path / "ca.pem"
