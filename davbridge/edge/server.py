@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from cheroot.ssl import Adapter
@@ -216,8 +217,13 @@ class EdgeServer:
 
 def _prepare(listener: Listener) -> None:
     address = _shown(listener.bind_addr)
+    if isinstance(listener.bind_addr, str) and _is_something_else(Path(listener.bind_addr)):
+        # cheroot removes whatever is there to make room for its socket
+        raise ConfigError(f"{address} is there already and no socket: remove it, or change server.listen")
     try:
         listener.prepare()
+    except UnicodeError:
+        raise ConfigError(f"{address} cannot be listened on: that is no host name") from None
     except OSError as error:
         reason = str(error)
         if "in use" in reason:
@@ -225,6 +231,10 @@ def _prepare(listener: Listener) -> None:
         if "ermission" in reason:
             raise ConfigError(f"{address} may not be used by this user: take a port above 1023") from None
         raise ConfigError(f"{address} cannot be listened on: {reason.rpartition('-- ')[2]}") from None
+
+
+def _is_something_else(path: Path) -> bool:
+    return (path.exists() or path.is_symlink()) and not path.is_socket()
 
 
 def _shown(address: Any) -> str:
@@ -240,7 +250,7 @@ def parse_listen(text: str) -> Any:
     Raises:
         ConfigError.
     """
-    if text.startswith("unix:"):
+    if text.startswith("unix:") and text != "unix:":
         return text[len("unix:") :]
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdigit() or int(port) > 65535:

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -335,8 +336,29 @@ def test_a_port_in_use(server: EdgeServer) -> None:
         make_server(lambda environ, start: [], [server.addresses[0]]).start()
 
 
-@pytest.mark.parametrize("listen", ["8080x", "localhost", "127.0.0.1:99999", ""])
+@pytest.mark.parametrize("listen", ["8080x", "localhost", "127.0.0.1:99999", "", "unix:"])
 def test_malformed_addresses(listen: str) -> None:
     """They are told."""
     with pytest.raises(ConfigError, match=r"server\.listen"):
         make_server(lambda environ, start: [], [listen])
+
+
+def test_a_socket_takes_no_files_place(tmp_path: Path) -> None:
+    """A file at a socket's path is not removed; a socket that a program has left there is replaced."""
+    path = tmp_path / "config.yaml"
+    path.write_text("precious")
+    with pytest.raises(ConfigError, match="is there already and no socket"):
+        make_server(lambda environ, start: [], [f"unix:{path}"]).start()
+    assert path.read_text() == "precious"
+    left = tmp_path / "left.sock"
+    with socket.socket(socket.AF_UNIX) as old:
+        old.bind(str(left))
+    server = make_server(lambda environ, start: [], [f"unix:{left}"])
+    server.start()
+    server.drain(1)
+
+
+def test_an_impossible_host_name() -> None:
+    """A sentence, and no traceback."""
+    with pytest.raises(ConfigError, match="no host name"):
+        make_server(lambda environ, start: [], [".:80"]).start()
