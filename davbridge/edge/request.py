@@ -117,6 +117,23 @@ class EdgeRequest(HTTPRequest):
             self.conn.lingers = True
         super().send_headers()
 
+    def read_request_line(self) -> bool:
+        """Read the first line; 400 for a target that is no URI."""
+        try:
+            return bool(super().read_request_line())  # type: ignore[no-untyped-call] # cheroot types it partly
+        except ValueError:  # half an IPv6 address
+            self.close_connection = True
+            self.simple_response("400 Bad Request", "Malformed Request-URI")
+            return False
+
+    def write(self, chunk: bytes) -> None:
+        """Send a block of the body; for HEAD there is none, whatever the application has made (RFC 9110 §9.3.2).
+
+        It would be taken for the beginning of the next answer.
+        """
+        if self.method != b"HEAD":
+            super().write(chunk)
+
     def simple_response(self, status: Any, msg: str = "") -> None:
         """cheroot's own answers, to what it could not read: the rest of that may still be on its way."""
         if str(status)[:3] in ("400", "413", "414", "417"):

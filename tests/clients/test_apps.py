@@ -105,3 +105,14 @@ def test_browser(dav: Dav) -> None:
     assert file.header("Content-Security-Policy") == "sandbox; default-src 'none'"
     assert file.header("Content-Disposition").startswith("attachment")
     assert file.header("X-Content-Type-Options") == "nosniff"
+
+
+def test_head_without_a_password(dav: Dav) -> None:
+    """The 401 of a HEAD has no body, so that the same connection can be used with a password then."""
+    dav.put("a.txt", "abc", check=201)
+    connection = dav._wire.open()
+    for headers, status in (({}, 401), ({"Authorization": dav.auth or ""}, 200)):
+        connection.request("HEAD", dav.path("a.txt"), headers=headers)
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == status

@@ -108,6 +108,7 @@ HEAD = b"PUT /x HTTP/1.1\r\nHost: h\r\n"
         b"PUT /x HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"GET /a#b HTTP/1.1\r\nHost: h\r\n\r\n",
         b"nonsense\r\n\r\n",
+        b"GET //[x HTTP/1.1\r\nHost: h\r\n\r\n",
     ],
 )
 def test_unclear_framing_is_refused(exchange: Exchange, application: Application, head: bytes) -> None:
@@ -170,6 +171,16 @@ def test_continue_is_sent_when_the_body_is_read(server: EdgeServer) -> None:
         assert connection.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(b"ok")
         assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+
+
+def test_head_has_no_body(exchange: Exchange) -> None:
+    """Whatever the application answers to a HEAD, the next answer on the connection begins right after its headers."""
+    head = b"HEAD /refuse HTTP/1.1\r\nHost: h\r\n\r\n"
+    answer = exchange(head + b"GET /refuse HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+    first, second, body = answer.split(b"\r\n\r\n")
+    assert b"Content-Length: 2" in first
+    assert second.startswith(b"HTTP/1.1 403")
+    assert body == b"no"
 
 
 def test_other_expectations(exchange: Exchange) -> None:
