@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from davbridge.dav.dates import parse_date
 from davbridge.dav.locks import Lock
-from davbridge.dav.message import Request
+from davbridge.dav.message import Request, as_sent
 from davbridge.dav.refusal import Refusal, locked
 from davbridge.drivers.protocol import Item
 from davbridge.errors import BadPath, NotFound
@@ -130,9 +130,9 @@ def tagged_path(request: Request, tag: str) -> DavPath | None:
     """The path of a tag, absolute URL or path; the host is not looked at: proxies rewrite it. None: another mount's."""
     try:
         raw = urlsplit(tag).path if "://" in tag else tag.partition("?")[0]
-        path = DavPath.parse(raw)
+        path = DavPath.parse(as_sent(raw))
         mount = DavPath.parse(request.mount.path)
-    except (BadPath, ValueError):  # ValueError: half an IPv6 address
+    except (BadPath, ValueError):  # ValueError: half an IPv6 address, or not UTF-8
         return None
     return path.relative_to(mount) if path.is_within(mount) else None
 

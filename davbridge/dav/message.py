@@ -125,3 +125,12 @@ class Response:
     status: int
     headers: Headers = field(default_factory=list)
     body: Iterable[bytes] = ()
+
+
+def as_sent(text: str) -> str:
+    """A part of a header whose characters beyond ASCII were not percent-encoded: UTF-8, which WSGI shows as Latin-1.
+
+    Raises:
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    return text.encode("latin-1").decode("utf-8")

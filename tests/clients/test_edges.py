@@ -247,3 +247,11 @@ def test_if_range_of_a_file_that_changed_elsewhere(dav: Dav, world: World, mount
     answer = dav.get("a.txt", headers={"Range": "bytes=1-", "If-Range": file}, check=200)
     assert answer.body == b"from elsewhere"
     assert answer.etag != file
+
+
+def test_destination_that_is_not_encoded(dav: Dav, file: str) -> None:
+    """Plain UTF-8 in Destination and If names what the same characters name when they are encoded."""
+    dav.copy("a.txt", "é.txt", check=201)
+    assert dav.get("%C3%A9.txt", check=200).body == b"abc"
+    token = dav.lock("%C3%A9.txt", check=200).token
+    dav.put("%C3%A9.txt", "new", headers={"If": f"<{dav.url('é.txt')}> (<{token}>)"}, check=204)
