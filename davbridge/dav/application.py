@@ -33,7 +33,7 @@ def make_application(mounts: Sequence[Mount], shared: Shared) -> WSGIApplication
     """
     root = Mount("", "", MountLists(mounts, shared.clock.now()), Everybody())
     providers = {"/": PolicyProvider(root, shared)}
-    providers |= {DavPath.parse(mount.path).__str__(): PolicyProvider(mount, shared) for mount in mounts}
+    providers |= {_share(DavPath.parse(mount.path)): PolicyProvider(mount, shared) for mount in mounts}
     wsgidav = WsgiDAVApp(
         {
             "provider_mapping": providers,
@@ -49,7 +49,7 @@ def make_application(mounts: Sequence[Mount], shared: Shared) -> WSGIApplication
 
     def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         try:
-            path = "/" if environ["REQUEST_URI"] == "*" else str(DavPath.parse(raw_path(environ)))
+            path = "/" if environ["REQUEST_URI"] == "*" else _share(DavPath.parse(raw_path(environ)))
         except BadPath as error:
             response = failure.answer(error)
             body = list(response.body)
@@ -74,3 +74,8 @@ def make_application(mounts: Sequence[Mount], shared: Shared) -> WSGIApplication
         return answer
 
     return application
+
+
+def _share(path: DavPath) -> str:
+    """The path as WsgiDAV compares it with its shares: it looks a share up by the name in lower case."""
+    return "/" + "/".join(path.folded).lower()
