@@ -103,6 +103,9 @@ def _settle(bridge: Bridge, stop: threading.Event) -> None:
             bridge.settle()
         except BridgeError as error:
             log.warning("reserved names could not be settled: %s", error)
+        except Exception:
+            # without this thread, reserved names would never become files, and nothing would say so
+            log.exception("reserved names could not be settled")
 
 
 def notify(state: str) -> None:
