@@ -47,7 +47,7 @@ def demo(port: int | None, as_json: bool, verbose: bool) -> None:
         def ready(bridge: Bridge) -> None:
             base = f"http://{bridge.server.addresses[0]}"
             if as_json:
-                click.echo(json.dumps({"base": base, "user": USER, "password": password, **emulator.facts()}))
+                click.echo(json.dumps({**emulator.facts(), "base": base, "user": USER, "password": password}))
             else:
                 click.echo(page(base, password, folder))
 

@@ -118,11 +118,11 @@ def _remember(tree: Tree, clock: Clock, item: DriveItem, parent: ItemRef, target
         remote=None,
         download_url=None,
     )
-    tree.cache.forget_children(folder_key(parent))
-    tree.cache.forget_path(target)
     if made_id:
         tree.cache.expect(made)
         return made
+    tree.cache.forget_children(folder_key(parent))
+    tree.cache.forget_path(target)
     try:
         return tree.find(target, fresh=True)
     except NotFound:

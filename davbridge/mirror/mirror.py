@@ -113,7 +113,7 @@ class Mirror:
 
     def children(self, folder: Key) -> Iterator[DriveItem] | None:
         """All children when the folder is completely known, else None. A one-pass stream from one moment."""
-        if not _Look(self).is_whole(self._row(folder)):
+        if not _Look(self).is_whole(self._row(folder)) or self._has_doubts(folder):
             return None
         return self.known_children(folder)
 
@@ -279,6 +279,12 @@ class Mirror:
             else:
                 key, row = own_key(item), child
         return Place(key, depth, item), True
+
+    def _has_doubts(self, folder: Key) -> bool:
+        """Whether a child must be read before it may be shown."""
+        sql = """SELECT 1 FROM doubts AS d JOIN items AS i ON i.drive = d.drive AND i.id = d.id
+            WHERE d.drive = ? AND i.parent = ? AND i.expires < 0 LIMIT 1"""
+        return bool(self.file.read(sql, (self.file.number(folder[0]), folder[1])))
 
     def _row(self, key: Key) -> Row | None:
         sql = f"SELECT {_NODE} FROM items AS i WHERE i.drive = ? AND i.id = ?"  # noqa: S608 - ours

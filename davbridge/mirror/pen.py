@@ -31,6 +31,8 @@ class Pen:
     def __init__(self, transaction: Transaction, now: float, fence: float) -> None:
         self.sql = transaction
         self.now = now
+        self.is_delta = False
+        """True while a delta page is taken in: then folders come with all that is in them."""
         self._fence = fence
         self._seq = 0
         self._numbers: dict[str, int] = {}
@@ -76,8 +78,7 @@ class Pen:
         number = self.number(item.drive_id)
         self.forget_absence()
         self._store(number, item, self.row(number, item.id), self.now, 0.0, self.now + self._fence)
-        self.doubt(number, item.id, expires=True)
-        self.doubt(number, item.parent_id, listed=True)
+        self.doubt(number, item.id, expires=True, listed=True)
 
     def removed(self, item: DriveItem) -> None:
         """We deleted `item`, or replaced it by another: no older news may bring it back."""
@@ -189,6 +190,10 @@ class Pen:
         if old is None:
             seq = placed = below = self._next()
             listed = 0.0
+            if item.kind == "folder" and self.is_tracked(number) and not self.is_delta:
+                # what is in it was not told: delta will, but until then it must not pass for empty
+                listed = -self.now
+                self.sql.execute("INSERT OR REPLACE INTO doubts VALUES (?, ?, ?)", (number, item.id, self.now))
             self._touch(number, item.parent_id, seq)
         else:
             seq, placed, below, listed = old["seq"], old["placed"], old["below"], old["listed"]

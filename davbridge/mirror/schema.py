@@ -1,11 +1,11 @@
 """The mirror's tables (docs/decisions/004). The file is disposable: another version of this page means another file.
 
-* `items`: the last known state of each item, by drive and id. `drive` is a number of `drives`; `fold` the comparison
-  key of the name; times are whole POSIX seconds; `tag` what a file's content is known by in DAV. `expires`: fresh till
-  then where delta does not keep the row fresh; negative: in doubt. `written`, `fenced`: when we wrote it, and until when
-  older news of it is ignored. `seq`: the number of its last change; `placed`: of the last change of its place (creation,
-  rename, move); `below`: of the last change in the tree below a folder. `listed`: all children of the folder are in the
-  table, until then; negative: in doubt.
+* `items`: the last known state of each item, by drive and id. `drive` is a number of `drives`, `fold` the key that
+  names are compared by, `tag` what DAV knows a file's content by; times are whole POSIX seconds. `expires`: fresh
+  until then where delta does not keep the row fresh; negative: in doubt. `written`, `fenced`: when we wrote it, and
+  until when older news of it is ignored. `seq`: the number of its last change; `placed`: of the last change of its
+  place (creation, rename, move); `below`: of the last change in the tree below a folder. `listed`: all children of
+  the folder are in the table, until then; negative: in doubt.
 * `gone`: what we deleted, and until when nobody may bring it back. `orphans`: folders that went, whose children's rows
   are still to be removed. `doubts`: rows whose `expires` or `listed` is negative, and since when.
 * `removals`: what left which path, for sync tokens. `path` is folded, `/a/b`, below the drive's own root; `name` as it
