@@ -47,7 +47,7 @@ class Target:
         if not self.names:
             if self.start is drive.root:
                 raise bad_request("The root has no content")
-            return drive.items[self.start.parent_id], self.start.name
+            return drive.parent_of(self.start), self.start.name
         above = self.names[:-1]
         parent = drive.folder_for(self.start, above) if make else drive.descend(self.start, above)
         return parent, self.names[-1]

@@ -28,7 +28,7 @@ def download(world: World, drive_id: str, item_id: str, request: Request) -> Res
     if "authorization" in request.headers:
         raise Problem(401, "unauthenticated", "A pre-authenticated URL takes no Authorization header")
     drive = world.drive(drive_id)
-    item = drive.items.get(item_id)
+    item = drive.find(item_id)
     expires = int(request.query.get("e", "0"))
     if item is None or not item.is_file:
         raise not_found()

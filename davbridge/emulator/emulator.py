@@ -43,7 +43,7 @@ class DriveState:
 
     def item(self, path: str) -> Item:
         """Raises Problem (404)."""
-        return self._drive.descend(self._drive.root, _names(path))
+        return self._drive.own(self._drive.descend(self._drive.root, _names(path)))
 
     def exists(self, path: str) -> bool:
         item: Item | None = self._drive.root
@@ -69,6 +69,17 @@ class DriveState:
         """Former contents, newest first."""
         return [version.blob.bytes() for version in self.item(path).versions]
 
+    def generate(
+        self, *, folders: int, files_per_folder: int, under: str = "/", fanout: int = 0, largest: int = 4096
+    ) -> None:
+        """Let `folders` folders of so many files each appear below `under`, at no cost: they are made when asked for.
+
+        `fanout` folders lie in a folder; 0: all side by side. Files have up to `largest` bytes. Names (`folder
+        0000000`, `file 0000123.txt`), ids, sizes, times and contents follow from the items' numbers. A drive has room
+        for one crowd, until it is cleared. Raises ValueError for a second one, or numbers that make none.
+        """
+        self._drive.generate(self.mkdir(under), folders, files_per_folder, fanout, largest)
+
     def delete(self, path: str) -> None:
         self._drive.delete(self.item(path))
 
@@ -79,13 +90,12 @@ class DriveState:
 
     def clear(self) -> None:
         """Delete everything and forget open sessions."""
-        for item in self._drive.listed(self._drive.root):
-            item.locked = False
-            self._drive.delete(item)
+        self._drive.empty()
         self._drive.open_sessions.clear()
 
-    def expire_delta(self) -> None:
-        """Let every delta token given so far be too old (410)."""
+    def expire_delta(self, code: str = "resyncChangesApplyDifferences") -> None:
+        """Let every delta token given so far be too old: 410 with this inner code."""
+        self._drive.resync_code = code
         self._drive.sequence += 1
         self._drive.oldest_token = self._drive.sequence
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -45,7 +48,7 @@ def get_item(world: World, target: Target, request: Request) -> Response:
     if expand.startswith("children") and not item.is_file:
         inner = expand.partition("(")[2].rstrip(")")
         select = {name.strip() for name in inner.partition("$select=")[2].split(";")[0].split(",") if name.strip()}
-        values, following = _page(world, drive, item, PAGE, "", select or None)
+        values, following = _page(world, drive, item, PAGE, "", select or None, Order())
         body["children"] = values
         if following:
             suffix = f"&$select={','.join(sorted(select))}" if select else ""
@@ -63,20 +66,16 @@ def list_children(world: World, target: Target, request: Request) -> Response:
     query = request.query
     if "$skip" in query or "$filter" in query:
         raise Problem(400, "invalidRequest", "The query option is not supported", inner="notSupported")
-    order = query.get("$orderby", "name").split()[0]
-    known = ("name", "url") if drive.business else ("name", "size", "lastModifiedDateTime")
-    if order not in known:
-        raise Problem(400, "notSupported", "The sort column is not supported")
+    order = _order(drive, query.get("$orderby", "name"))
     try:
         top = int(query.get("$top", PAGE))
     except ValueError:
         raise bad_request("$top must be a number", inner="invalidQueryOption") from None
     if top < 1:
         raise bad_request("$top must be positive", inner="invalidQueryOption")
-    values, following = _page(
-        world, drive, item, min(top, LARGEST_PAGE), query.get("$skiptoken", ""), selection(request)
-    )
-    body: Json = {"value": values, "@odata.count": len(drive.children.get(item.id, {}))}
+    top = min(top, LARGEST_PAGE)
+    values, following = _page(world, drive, item, top, query.get("$skiptoken", ""), selection(request), order)
+    body: Json = {"value": values, "@odata.count": drive.child_count(item)}
     if following:
         kept = "".join(f"&{name}={quote(query[name])}" for name in ("$top", "$select", "$orderby") if name in query)
         base = f"{_origin(request)}/v1.0/drives/{drive.id}/items/{item.id}/children"
@@ -84,22 +83,40 @@ def list_children(world: World, target: Target, request: Request) -> Response:
     return answer(request, 200, body)
 
 
+@dataclass(frozen=True)
+class Order:
+    """What a listing is sorted by."""
+
+    column: str = "name"
+    descending: bool = False
+
+    def key(self, item: Item) -> tuple[int, str]:
+        """The name settles what is equal."""
+        value = item.size if self.column == "size" else 0
+        return (int(item.modified.timestamp() * 1000) if self.column == "lastModifiedDateTime" else value), fold(
+            item.name
+        )
+
+
+def _order(drive: Drive, wanted: str) -> Order:
+    """Read `$orderby`; which columns there are depends on the kind of drive (§2.6)."""
+    column, _, direction = wanted.partition(" ")
+    known = ("name", "url") if drive.business else ("name", "size", "lastModifiedDateTime")
+    if column not in known or direction not in ("", "asc", "desc"):
+        raise Problem(400, "notSupported", "The sort column is not supported")
+    return Order(column, direction == "desc")
+
+
 def _page(
-    world: World, drive: Drive, folder: Item, top: int, token: str, select: set[str] | None
+    world: World, drive: Drive, folder: Item, top: int, token: str, select: set[str] | None, order: Order
 ) -> tuple[list[Json], str]:
-    """A page of children after `token`. It is no snapshot: it goes on after a name, whatever has happened since."""
-    after = ""
-    if token:
-        try:
-            after = base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()
-        except ValueError:
-            raise bad_request("Invalid paging token") from None
+    """A page of children after `token`. It is no snapshot: it goes on after an item, whatever has happened since."""
+    after = _after(token) if token else None
     with drive.lock:
-        children = sorted(drive.listed(folder), key=lambda child: fold(child.name))
-        rest = [child for child in children if fold(child.name) > after]
+        rest = list(islice(_rest(drive, folder, order, after), top + 1))
         if world.quirks.short_pages and not token and rest:
             # an empty page that is not the last one (§2.6)
-            return [], base64.urlsafe_b64encode(b"\x00").decode()
+            return [], base64.urlsafe_b64encode(b"[]").decode()
         page = rest[:top]
         visible = []
         for child in page:
@@ -108,8 +125,26 @@ def _page(
             else:
                 visible.append(child)
         values = [shown(world, drive, child, select) for child in visible]
-    following = base64.urlsafe_b64encode(fold(page[-1].name).encode()).decode() if len(rest) > top else ""
-    return values, following
+    last = json.dumps(order.key(page[-1])).encode() if len(rest) > top else b""
+    return values, base64.urlsafe_b64encode(last).decode()
+
+
+def _after(token: str) -> tuple[int, str] | None:
+    """The sort key in a `$skiptoken`; None for the start."""
+    try:
+        read = json.loads(base64.b64decode(token.encode(), altchars=b"-_", validate=True))
+        return (int(read[0]), str(read[1])) if read else None
+    except (ValueError, TypeError, IndexError, KeyError):
+        raise bad_request("Invalid paging token") from None
+
+
+def _rest(drive: Drive, folder: Item, order: Order, after: tuple[int, str] | None) -> Iterator[Item]:
+    if order.column in ("name", "url") and not order.descending:
+        yield from drive.listed_by_name(folder, after[1] if after else "")
+        return
+    for child in sorted(drive.listed(folder), key=order.key, reverse=order.descending):
+        if after is None or (order.key(child) < after if order.descending else order.key(child) > after):
+            yield child
 
 
 def _origin(request: Request) -> str:
@@ -161,7 +196,7 @@ def _new_parent(world: World, drive: Drive, reference: dict[str, Any] | None) ->
         raise Problem(400, "notSupported", "Items cannot be moved between drives")
     if (parent_id := reference.get("id")) is not None:
         # the literal `root` is not accepted (§4.2)
-        parent = drive.items.get(parent_id)
+        parent = drive.find(parent_id)
         if parent is None:
             raise not_found()
         return parent
@@ -191,7 +226,7 @@ def copy_item(world: World, target: Target, request: Request) -> Response:
     where = world.drive(reference["driveId"]) if reference and reference.get("driveId") else drive
     if where.business != drive.business:
         raise Problem(403, "accessDenied", "Copies between personal and business drives are not possible")
-    parent = _new_parent(world, where, {**reference, "driveId": where.id}) if reference else drive.items[item.parent_id]
+    parent = _new_parent(world, where, {**reference, "driveId": where.id}) if reference else drive.parent_of(item)
     assert parent is not None
     token = secrets.token_hex(16)
     # in the query only; in the body it is not looked at (§4.4)
@@ -242,6 +277,7 @@ def checkout(world: World, target: Target, request: Request) -> Response:
     request.discard()
     if not drive.business or not item.is_file:
         raise Problem(400, "notSupported", "API not found")
+    drive.own(item)
     if target.action == "checkout":
         drive.check_writable(item)
         item.checked_out_by = drive.owner
@@ -257,8 +293,9 @@ def search(world: World, target: Target, request: Request) -> Response:
     drive = target.on()
     action = unquote(target.action)
     wanted = action.partition("q='")[2].rpartition("'")[0].replace("''", "'").lower()
-    hits = [item for item in drive.below(target.item()) if item is not drive.root and wanted in item.name.lower()]
-    return answer(request, 200, {"value": [shown(world, drive, item, selection(request)) for item in hits[:PAGE]]})
+    below = drive.below(target.item())
+    hits = islice((item for item in below if item is not drive.root and wanted in item.name.lower()), PAGE)
+    return answer(request, 200, {"value": [shown(world, drive, item, selection(request)) for item in hits]})
 
 
 Handler = Callable[[World, Target, Request], Response]

@@ -31,6 +31,8 @@ class Quirks:
     """A session opened with If-Match ends in 412 on SharePoint, since opening it bumps the eTag (§3.2, ISS 1716)."""
     short_pages: bool = False
     """Pages may be shorter than asked for, even empty, with a nextLink (§2.6)."""
+    delta_backwards: bool = False
+    """Delta enumerates the last changes first, so that children and tombstones come before parents (§5.1)."""
     no_quota: bool = False
     """Drives tell a quota of zeros (§1.1)."""
     patch_without_body: bool = False

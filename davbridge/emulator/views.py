@@ -52,8 +52,8 @@ def item_json(
         if download_url is not None:
             out[DOWNLOAD_URL] = download_url(item)
     else:
-        out["size"] = sum(child.size for child in drive.listed(item))
-        out["folder"] = {"childCount": len(drive.children.get(item.id, {}))}
+        out["size"] = drive.weight(item)
+        out["folder"] = {"childCount": drive.child_count(item)}
     if item.placeholder:
         out["pendingOperations"] = {"pendingContentUpdate": {"queuedDateTime": text(item.modified)}}
     if select and "publication" in select:
@@ -72,7 +72,7 @@ def _parent(drive: Drive, item: Item) -> Json:
     kind = "personal" if not drive.business else drive.profile
     out: Json = {"driveType": kind, "driveId": drive.id}
     if item is not drive.root:
-        parent = drive.items[item.parent_id]
+        parent = drive.parent_of(item)
         path = "/".join(quote(name) for name in drive.path_of(parent))
         out |= {
             "id": parent.id,

@@ -172,6 +172,6 @@ class World:
             from davbridge.emulator.names import fold  # noqa: PLC0415 - only here
 
             session.drive.open_sessions.pop((session.parent_id, fold(session.name)), None)
-            item = session.drive.items.get(session.item_id)
+            item = session.drive.find(session.item_id)
             if item is not None and item.placeholder:
                 session.drive.delete(item)
