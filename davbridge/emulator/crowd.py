@@ -70,6 +70,7 @@ class Crowd:
         self._profile = profile
         self._drive_id = drive_id
         self._mark = hashlib.sha256(b"davbridge crowd").digest()[:12]
+        self._blobs: dict[int, Blob] = {}
         sizes = random.Random(largest)
         self._sizes = [sizes.randint(0, largest) for _ in range(_PERIOD)]
         self._sums = [0, *accumulate(self._sizes)]
@@ -103,7 +104,13 @@ class Crowd:
         return 0 if self.is_folder(number) else self._sizes[number % _PERIOD]
 
     def blob(self, number: int) -> Blob | None:
-        return None if self.is_folder(number) else NumberedBlob(number.to_bytes(8, "big"), self.size(number))
+        """Contents repeat after some thousand files, so that their hashes are computed once."""
+        if self.is_folder(number):
+            return None
+        kind = number % _PERIOD
+        if kind not in self._blobs:
+            self._blobs[kind] = NumberedBlob(kind.to_bytes(8, "big"), self.size(number))
+        return self._blobs[kind]
 
     def created(self, number: int) -> datetime:
         return _EPOCH + timedelta(seconds=number * 37 % 150_000_000)
@@ -144,7 +151,9 @@ class Crowd:
             elif self._profile == "personal-migrated":
                 number = int(item_id[-16:], 16)
             else:
-                number = int.from_bytes(base64.b32decode(item_id[2:])[-8:], "big")
+                raw = base64.b32decode(item_id[2:])
+                number = int.from_bytes(raw[12:], "big")
+                return number if raw[:12] == self._mark and item_id[:2] == "01" and number < self.total else None
         except ValueError:
             return None
         return number if 0 <= number < self.total and self.id(number) == item_id else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import secrets
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from datetime import datetime
 from heapq import merge
@@ -54,6 +54,7 @@ class Drive:
         self.site_id = ""
         self.crowd: Crowd | None = None
         self._awake: WeakValueDictionary[int, Item] = WeakValueDictionary()
+        self._folders_lately: deque[Item] = deque(maxlen=4096)
         self._grown: Counter[str] = Counter()
         self.root = self._new("root", "", None)
         self._adopt(self.root)
@@ -240,7 +241,7 @@ class Drive:
                 item = Item(
                     crowd.id(number),
                     crowd.name(number),
-                    crowd.base_id if parent == BASE else crowd.id(parent),
+                    crowd.base_id if parent == BASE else self._wake(parent).id,
                     created,
                     modified,
                     created,
@@ -251,6 +252,8 @@ class Drive:
                     number=number,
                 )
                 self._awake[number] = item
+                if item.is_folder:
+                    self._folders_lately.append(item)
             return item
 
     def empty(self) -> None:
@@ -264,6 +267,7 @@ class Drive:
                 return
             self.crowd = None
             self._awake.clear()
+            self._folders_lately.clear()
             self._grown.clear()
             self.items, self.children, self.used = {self.root.id: self.root}, {}, 0
             self.sequence += 1
