@@ -192,6 +192,7 @@ class Emulator:
         self.world.sessions.clear()
         self.world.copies.clear()
         self.world.subscriptions.clear()
+        self.world.tickets.clear()
         self.world.units.clear()
         self.clock.reset()
         self.world.quirks = Quirks()

@@ -12,10 +12,12 @@ from davbridge.emulator.addressing import Target, resolve, site_json
 from davbridge.emulator.answers import answer, refuse
 from davbridge.emulator.batch import batch
 from davbridge.emulator.calls import Call, Kind
+from davbridge.emulator.channels import PATH as SOCKET_PATH
+from davbridge.emulator.channels import connect, socket_io
 from davbridge.emulator.httpd import Request, Response
 from davbridge.emulator.problems import Problem, bad_request
 from davbridge.emulator.subscriptions import handle as handle_subscription
-from davbridge.emulator.subscriptions import notify, socket_io
+from davbridge.emulator.subscriptions import notify
 from davbridge.emulator.throttle import charge
 from davbridge.emulator.views import drive_json
 from davbridge.emulator.world import World
@@ -57,9 +59,8 @@ def content_application(world: World) -> Callable[[Request], Response]:
     """The host of pre-authenticated URLs: uploads, downloads, monitors. None of them takes a token."""
 
     def application(request: Request) -> Response:
-        kind: Kind = (
-            "upload" if "/upload/" in request.path else "monitor" if "/monitor/" in request.path else "download"
-        )
+        kinds: dict[str, Kind] = {"upload": "upload", "monitor": "monitor", "socket.io": "socket"}
+        kind = kinds.get(request.path.split("/")[1], "download")
         return _recorded(world, kind, request, lambda: _content(world, kind, request))
 
     return application
@@ -89,6 +90,8 @@ def _recorded(world: World, kind: Kind, request: Request, route: Callable[[], Ro
 
 def _content(world: World, kind: Kind, request: Request) -> Routed:
     parts = [unquote(part) for part in request.path.split("/")[1:]]
+    if request.path == SOCKET_PATH:
+        return "socket", lambda: connect(world, request)
     if kind == "monitor" and len(parts) == 2:
         return "monitor", lambda: items.monitor(world, parts[1], request)
     if kind == "upload" and len(parts) == 2:

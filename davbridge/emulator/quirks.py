@@ -33,6 +33,8 @@ class Quirks:
     """Pages may be shorter than asked for, even empty, with a nextLink (§2.6)."""
     delta_backwards: bool = False
     """Delta enumerates the last changes first, so that children and tombstones come before parents (§5.1)."""
+    socket_ping_seconds: float = 25.0
+    """How often a notification channel pings (§5.3)."""
     no_quota: bool = False
     """Drives tell a quota of zeros (§1.1)."""
     patch_without_body: bool = False

@@ -1,4 +1,4 @@
-"""Webhooks and the socket.io address (§5.2, §5.3): the handshake, lifetimes, and a POST after each change."""
+"""Webhooks (§5.2): the handshake, lifetimes, and a POST after each change."""
 
 from __future__ import annotations
 
@@ -145,10 +145,3 @@ def _send(url: str, body: bytes) -> None:
         _post(url, body, "application/json")
     except (OSError, urllib.error.URLError):
         return  # Graph tries again for hours; a test that wants that has to say so
-
-
-def socket_io(world: World, drive: Drive, request: Request) -> Response:
-    """The address of a socket.io channel; the channel itself is not emulated, so a client falls back to polling."""
-    expires = world.clock.now() + timedelta(hours=1)
-    url = f"{world.content_url}/notifications?token={secrets.token_urlsafe(24)}&applicationId={world.client_id}"
-    return answer(request, 200, {"id": str(uuid.uuid4()), "notificationUrl": url, "expirationDateTime": text(expires)})

@@ -19,6 +19,7 @@ from davbridge.emulator.problems import not_found
 from davbridge.emulator.quirks import Quirks
 
 if TYPE_CHECKING:
+    from davbridge.emulator.channels import Ticket
     from davbridge.emulator.faults import FaultScript
     from davbridge.emulator.subscriptions import Subscription
 
@@ -106,6 +107,7 @@ class World:
     sessions: dict[str, Session] = field(default_factory=dict)
     copies: dict[str, Copying] = field(default_factory=dict)
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
+    tickets: dict[str, Ticket] = field(default_factory=dict)
     units: list[tuple[float, int]] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
     claims_challenge: str = ""

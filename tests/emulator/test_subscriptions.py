@@ -95,11 +95,6 @@ def test_root_only_on_business(api: Api, business: str, personal: str, hook: Hoo
         api("POST", "/subscriptions", status, json=body(drive, hook, resource=f"{drive}/root:/d"))
 
 
-def test_socket_io(api: Api, business: str) -> None:
-    """An address to connect to."""
-    assert "notificationUrl" in api("GET", f"{business}/root/subscriptions/socketIo", 200).json()
-
-
 def test_a_new_item_is_not_found_at_once(api: Api, emulator: Emulator, business: str) -> None:
     """By path; by id it is."""
     emulator.quirks.lookup_lag = 2
