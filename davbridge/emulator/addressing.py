@@ -152,9 +152,9 @@ def _from_item(drive: Drive, start: Item, rest: str) -> Target:
         return Target(drive, start)
     path, colon, action = rest[2:].partition(":")
     # an empty path, and one with a slash before the closing colon, are refused (§1.3)
-    if not path or (colon and path.endswith("/")) or (colon and action and not action.startswith("/")):
+    if not path or path.endswith("/") or (colon and action and not action.startswith("/")):
         raise bad_request("The colon path is malformed", inner="invalidPath")
-    names = [unquote(segment, errors="strict") for segment in path.rstrip("/").split("/")]
+    names = [unquote(segment, errors="strict") for segment in path.split("/")]
     if any(not name for name in names):
         raise bad_request("The path has an empty segment", inner="invalidPath")
     return Target(drive, start, names, action.lstrip("/"))

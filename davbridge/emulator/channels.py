@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from davbridge.emulator.answers import answer
+from davbridge.emulator.answers import answer, context
 from davbridge.emulator.clock import text
 from davbridge.emulator.drives import Drive
 from davbridge.emulator.httpd import Request, Response
@@ -49,7 +49,16 @@ def socket_io(world: World, drive: Drive, request: Request) -> Response:
     world.tickets[token] = ticket
     url = f"{world.content_url}{NAMESPACE}?token={token}&applicationId={world.client_id}"
     expires = text(ticket.expires)
-    return answer(request, 200, {"id": ticket.id, "notificationUrl": url, "expirationDateTime": expires})
+    return answer(
+        request,
+        200,
+        {
+            **context(request, "subscription/$entity"),
+            "id": ticket.id,
+            "notificationUrl": url,
+            "expirationDateTime": expires,
+        },
+    )
 
 
 def connect(world: World, request: Request) -> Response:

@@ -17,7 +17,7 @@ from itertools import chain, islice
 from urllib.parse import quote, unquote
 
 from davbridge.emulator.addressing import Target
-from davbridge.emulator.answers import answer
+from davbridge.emulator.answers import answer, context
 from davbridge.emulator.drives import Drive, Item, Tombstone
 from davbridge.emulator.httpd import Request, Response
 from davbridge.emulator.items import LARGEST_PAGE, PAGE, selection, shown
@@ -63,13 +63,16 @@ def delta(world: World, target: Target, request: Request) -> Response:
     if not found:
         raise bad_request("API not found")
     given = found[1] or request.query.get("token", "")
+    head = context(request, "Collection(driveItem)")
     with drive.lock:
         token = _begin(world, drive, given, _base(drive, scope, request))
         if token.at < 0 and given == "latest":
-            return answer(request, 200, {"value": [], "@odata.deltaLink": _link(world, drive, scope, request, token)})
+            return answer(
+                request, 200, {**head, "value": [], "@odata.deltaLink": _link(world, drive, scope, request, token)}
+            )
         values, following = _page(world, drive, scope, request, token)
         kind = "@odata.nextLink" if following.at >= 0 else "@odata.deltaLink"
-        return answer(request, 200, {"value": values, kind: _link(world, drive, scope, request, following)})
+        return answer(request, 200, {**head, "value": values, kind: _link(world, drive, scope, request, following)})
 
 
 def _base(drive: Drive, scope: Item, request: Request) -> str:

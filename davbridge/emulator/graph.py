@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from davbridge.emulator import delta as deltas
 from davbridge.emulator import downloads, items, uploads
 from davbridge.emulator.addressing import Target, resolve, site_json
-from davbridge.emulator.answers import answer, refuse
+from davbridge.emulator.answers import answer, context, refuse
 from davbridge.emulator.batch import batch
 from davbridge.emulator.calls import Call, Kind
 from davbridge.emulator.channels import PATH as SOCKET_PATH
@@ -28,6 +28,9 @@ _CHALLENGE = (
     'Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", '
     'client_id="00000003-0000-0000-c000-000000000000"'
 )
+
+_RAW = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{2})*")
+"""A path in which everything is encoded that has to be (§1.3)."""
 
 _ACTIONS: dict[tuple[str, str], tuple[str, Handler]] = {
     ("GET", ""): ("get item", items.get_item),
@@ -79,6 +82,9 @@ def _recorded(world: World, kind: Kind, request: Request, route: Callable[[], Ro
             response = action.apply(request, run) if action is not None else run()
         except Problem as problem:
             response = refuse(request, problem)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            # JSON of another shape than a handler reads, bytes that are no UTF-8
+            response = refuse(request, bad_request(f"The request is malformed: {type(error).__name__}"))
         status = response.status
         return response
     finally:
@@ -106,6 +112,8 @@ def _content(world: World, kind: Kind, request: Request) -> Routed:
 def _graph(world: World, request: Request) -> Routed:
     if not request.path.startswith(("/v1.0/", "/beta/")):
         raise bad_request("Invalid version")
+    if not _RAW.fullmatch(request.path):
+        raise bad_request("The URL is not encoded", inner="invalidPath")
     path = request.path[request.path.index("/", 1) :]
     if path == "/$batch" and request.method == "POST":
         _authorise(world, request)
@@ -123,7 +131,11 @@ def _inner(world: World, request: Request) -> Response:
 def dispatch(world: World, request: Request, path: str | None = None) -> Routed:
     """The operation's name, and how to run it. Raises `Problem` where no operation can be named."""
     path = request.path[request.path.index("/", 1) :] if path is None else path
-    operation, handler = _operation(request.method, path)
+    try:
+        operation, handler = _operation(request.method, path)
+    except Problem:
+        _authorise(world, request)
+        raise
 
     def run() -> Response:
         user = _authorise(world, request)
@@ -165,20 +177,31 @@ def _place(world: World, target: Target, request: Request) -> Response:
     if request.method not in ("GET", "HEAD"):
         raise Problem(405, "Request_BadRequest", "The method is not allowed")
     if target.collection == "drives" and target.site is not None:
-        return answer(request, 200, {"value": [drive_json(drive, no_quota=no_quota) for drive in target.site.drives]})
+        return answer(
+            request,
+            200,
+            {
+                **context(request, "drives"),
+                "value": [drive_json(drive, no_quota=no_quota) for drive in target.site.drives],
+            },
+        )
     if target.collection == "drives":
-        return answer(request, 200, {"value": [drive_json(world.drives["business"], no_quota=no_quota)]})
+        return answer(
+            request,
+            200,
+            {**context(request, "drives"), "value": [drive_json(world.drives["business"], no_quota=no_quota)]},
+        )
     if target.collection == "sites":
         wanted = request.query.get("search", "").strip("*").lower()
         found = [site_json(world.site)] if wanted in world.site.name.lower() else []
-        return answer(request, 200, {"value": found})
+        return answer(request, 200, {**context(request, "sites"), "value": found})
     if target.collection == "me":
         return answer(request, 200, {"userPrincipalName": world.user, "displayName": world.user.split("@")[0]})
     if target.site is not None:
-        return answer(request, 200, site_json(target.site))
+        return answer(request, 200, context(request, "sites/$entity") | site_json(target.site))
     if target.start is not None:
         return items.get_item(world, target, request)
-    return answer(request, 200, drive_json(target.on(), no_quota=no_quota))
+    return answer(request, 200, context(request, "drives/$entity") | drive_json(target.on(), no_quota=no_quota))
 
 
 def _authorise(world: World, request: Request) -> str:

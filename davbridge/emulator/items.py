@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from davbridge.emulator.addressing import Target
-from davbridge.emulator.answers import answer, check_match, not_modified, read_json, read_times
+from davbridge.emulator.answers import answer, check_match, context, entity, not_modified, read_json, read_times
 from davbridge.emulator.clock import text
 from davbridge.emulator.drives import Drive, Item
 from davbridge.emulator.httpd import Request, Response
@@ -21,6 +21,7 @@ from davbridge.emulator.problems import Problem, bad_request, not_found
 from davbridge.emulator.views import Json, item_json
 from davbridge.emulator.world import Copying, World
 
+_NOT_INDEXED = ("createdBy", "lastModifiedBy", "parentReference")
 PAGE, LARGEST_PAGE = 200, 1000
 
 
@@ -56,7 +57,7 @@ def get_item(world: World, target: Target, request: Request) -> Response:
             body["children@odata.nextLink"] = f"{base}?$skiptoken={following}{suffix}"
     elif expand and not expand.startswith(("children", "listItem", "thumbnails", "permissions")):
         raise bad_request("The $expand is not supported", inner="invalidQueryOption")
-    return answer(request, 200, body)
+    return answer(request, 200, entity(request, drive.id, body))
 
 
 def list_children(world: World, target: Target, request: Request) -> Response:
@@ -75,7 +76,8 @@ def list_children(world: World, target: Target, request: Request) -> Response:
         raise bad_request("$top must be positive", inner="invalidQueryOption")
     top = min(top, LARGEST_PAGE)
     values, following = _page(world, drive, item, top, query.get("$skiptoken", ""), selection(request), order)
-    body: Json = {"value": values, "@odata.count": drive.child_count(item)}
+    place = f"drives('{quote(drive.id, safe='')}')/items('{quote(item.id, safe='')}')/children"
+    body: Json = {**context(request, place), "value": values, "@odata.count": drive.child_count(item)}
     if following:
         kept = "".join(f"&{name}={quote(query[name])}" for name in ("$top", "$select", "$orderby") if name in query)
         base = f"{_origin(request)}/v1.0/drives/{drive.id}/items/{item.id}/children"
@@ -170,7 +172,7 @@ def create_child(world: World, target: Target, request: Request) -> Response:
     item.fs_created, item.fs_modified = created or item.fs_created, modified or item.fs_modified
     item.lag = world.quirks.listing_lag
     item.hidden = world.quirks.lookup_lag
-    return answer(request, 201, shown(world, drive, item, None))
+    return answer(request, 201, entity(request, drive.id, shown(world, drive, item, None)))
 
 
 def update_item(world: World, target: Target, request: Request) -> Response:
@@ -186,7 +188,7 @@ def update_item(world: World, target: Target, request: Request) -> Response:
     drive.update(item, name=name, parent=parent, fs_created=created, fs_modified=modified, conflict=conflict)  # type: ignore[arg-type]
     if world.quirks.patch_without_body:
         return answer(request, 204)
-    return answer(request, 200, shown(world, drive, item, selection(request)))
+    return answer(request, 200, entity(request, drive.id, shown(world, drive, item, selection(request))))
 
 
 def _new_parent(world: World, drive: Drive, reference: dict[str, Any] | None) -> Item | None:
@@ -295,7 +297,12 @@ def search(world: World, target: Target, request: Request) -> Response:
     wanted = action.partition("q='")[2].rpartition("'")[0].replace("''", "'").lower()
     below = drive.below(target.item())
     hits = islice((item for item in below if item is not drive.root and wanted in item.name.lower()), PAGE)
-    return answer(request, 200, {"value": [shown(world, drive, item, selection(request)) for item in hits]})
+    select = selection(request)
+    values = [shown(world, drive, item, select) for item in hits]
+    if drive.business:
+        # the index of SharePoint's backend gives less (§1.5)
+        values = [{name: value for name, value in item.items() if name not in _NOT_INDEXED} for item in values]
+    return answer(request, 200, {**context(request, "Collection(driveItem)"), "value": values})
 
 
 Handler = Callable[[World, Target, Request], Response]

@@ -7,7 +7,7 @@ import secrets
 from datetime import timedelta
 
 from davbridge.emulator.addressing import Target
-from davbridge.emulator.answers import answer, check_match, read_json, read_times
+from davbridge.emulator.answers import answer, check_match, context, entity, read_json, read_times
 from davbridge.emulator.blobs import Blob, Draft
 from davbridge.emulator.clock import text
 from davbridge.emulator.drives import Drive, Item
@@ -68,7 +68,7 @@ def _stored(world: World, drive: Drive, item: Item, request: Request, *, created
     if created:
         item.lag = world.quirks.listing_lag
         item.hidden = world.quirks.lookup_lag
-    response = answer(request, 201 if created else 200, shown(world, drive, item, None))
+    response = answer(request, 201 if created else 200, entity(request, drive.id, shown(world, drive, item, None)))
     world.after_upload(drive, item)
     return response
 
@@ -128,7 +128,9 @@ def create_session(world: World, target: Target, request: Request) -> Response:
     drive.open_sessions[parent.id, fold(name)] = token
     expires = text(session.expires, milliseconds=True)
     url = f"{world.content_url}/upload/{token}"
-    return answer(request, 200, {"uploadUrl": url, "expirationDateTime": expires, "nextExpectedRanges": ["0-"]})
+    head = context(request, "microsoft.graph.uploadSession")
+    body = {"uploadUrl": url, "expirationDateTime": expires, "nextExpectedRanges": ["0-"]}
+    return answer(request, 200, head | body)
 
 
 def session_request(world: World, token: str, request: Request) -> Response:

@@ -119,7 +119,7 @@ def test_select(api: Api, business: str) -> None:
     url = f"{business}/root:/a.txt"
     annotation = "@microsoft.graph.downloadUrl"
     assert annotation in api("GET", url, 200).json()
-    assert set(api("GET", url + "?$select=id,name", 200).json()) == {"id", "name"}
+    assert set(api("GET", url + "?$select=id,name", 200).json()) == {"@odata.context", "id", "name"}
     assert annotation in api("GET", f"{url}?$select=id,{annotation}", 200).json()
 
 
