@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import secrets
 import threading
 from collections import Counter, deque
@@ -15,11 +16,12 @@ from weakref import WeakValueDictionary
 from davbridge.emulator.blobs import Blob
 from davbridge.emulator.clock import Clock
 from davbridge.emulator.crowd import BASE, Crowd
-from davbridge.emulator.names import check, fold, numbered
+from davbridge.emulator.names import check, fold, numbered, same_form
 from davbridge.emulator.problems import Problem, bad_request, name_taken, not_found
 from davbridge.emulator.records import Item, Tombstone, Version
 
 Profile = Literal["personal", "personal-migrated", "business", "documentLibrary"]
+LONGEST_PATH = 400
 Conflict = Literal["fail", "replace", "rename"]
 __all__ = ["Conflict", "Drive", "Item", "Profile", "Tombstone", "Version"]
 
@@ -50,6 +52,7 @@ class Drive:
         self.tokens_given: dict[int, datetime] = {}
         self.resync_code = "resyncChangesApplyDifferences"
         self.tombstones: list[Tombstone] = []
+        self.bin: dict[str, list[Item]] = {}
         self.open_sessions: dict[tuple[str, str], str] = {}
         self.site_id = ""
         self.crowd: Crowd | None = None
@@ -95,6 +98,13 @@ class Drive:
             return item
         number = self.crowd.number(item_id)
         return self._wake(number) if number is not None and self._lives(number) else None
+
+    def named(self, item_id: str) -> Item:
+        """By its id or, on SharePoint's backend, by the GUID of its list item (§1.3). Raises `Problem` (404)."""
+        if self.business and re.fullmatch(r"\{?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?", item_id):
+            guid = item_id.strip("{}").upper()
+            item_id = next((item.id for item in self.items.values() if item.guid == guid), item_id)
+        return self.get(item_id)
 
     def parent_of(self, item: Item) -> Item:
         return self.get(item.parent_id)
@@ -259,6 +269,7 @@ class Drive:
     def empty(self) -> None:
         """Forget everything below the root, at once; delta starts anew."""
         with self.lock:
+            self.bin.clear()
             for item in self.items.values():
                 item.locked, item.checked_out_by = False, ""
             if self.crowd is None:
@@ -289,7 +300,15 @@ class Drive:
         if item.parent_id:
             self.children.setdefault(item.parent_id, {})[fold(item.name)] = item
             self._weigh(item.parent_id, item.size)
+            self._stir(item.parent_id)
         self._touch(item)
+
+    def _stir(self, folder_id: str) -> None:
+        """A folder whose children come, go or move has other times; a client's own is kept on personal drives only."""
+        folder = self.own(self.get(folder_id))
+        folder.modified = self._now()
+        if self.business:
+            folder.fs_modified = folder.modified
 
     def _weigh(self, folder_id: str, growth: int) -> None:
         """Book a growth of what lies in a folder, up to the root."""
@@ -300,11 +319,19 @@ class Drive:
     def _touch(self, item: Item) -> None:
         self.sequence += 1
         item.changed = self.sequence
+        self._mark_above(item.parent_id)
+
+    def _mark_above(self, folder_id: str) -> None:
+        """On classic personal drives a folder's cTag tells that anything below has changed (§2.4)."""
+        while folder_id and self.profile == "personal":
+            folder = self.own(self.get(folder_id))
+            folder.content += 1
+            folder_id = folder.parent_id
 
     def check_name(self, parent: Item, name: str, *, folder: bool) -> None:
         check(name, business=self.business, folder=folder, at_root=parent is self.root)
         path = "/".join([*self.path_of(parent), name])
-        if len(path.encode("utf-16-le")) // 2 > 400:
+        if len(path.encode("utf-16-le")) // 2 > LONGEST_PATH:
             raise bad_request("The path is too long", inner="pathIsTooLong")
 
     def free_name(self, parent: Item, name: str) -> str:
@@ -420,7 +447,7 @@ class Drive:
             self.check_writable(item)
             self.own(item)
             new_parent = parent or self.parent_of(item)
-            new_name = item.name if name is None else name
+            new_name = item.name if name is None or same_form(name, item.name) else name
             moved = new_parent.id != item.parent_id or new_name != item.name
             if moved:
                 self._move(item, new_parent, new_name, conflict)
@@ -444,6 +471,9 @@ class Drive:
                 raise bad_request("An item cannot be moved below itself", inner="notAllowed")
             above = self.find(above.parent_id)
         self.check_name(parent, name, folder=item.is_folder)
+        deepest = max((len("/".join(self.path_of(one))) for one in self._stored_below(item)), default=0)
+        if deepest + len("/".join([*self.path_of(parent), name])) - len("/".join(self.path_of(item))) > LONGEST_PATH:
+            raise bad_request("The path is too long", inner="pathIsTooLong")
         found = self.child(parent, name)
         if found is not None and found is not item:
             if conflict == "rename":
@@ -457,6 +487,8 @@ class Drive:
         weight = self.weight(item)
         self._weigh(item.parent_id, -weight)
         self._weigh(parent.id, weight)
+        self._stir(item.parent_id)
+        self._stir(parent.id)
         item.name, item.parent_id = name, parent.id
         self.children.setdefault(parent.id, {})[fold(name)] = item
 
@@ -483,10 +515,14 @@ class Drive:
 
     def _drop(self, item: Item) -> None:
         self.own(item)
+        self._stir(item.parent_id)
         weight, now = self.weight(item), self._now()
         self.used -= weight
         self._weigh(item.parent_id, -weight)
-        for gone in self._stored_below(item)[::-1]:
+        below = self._stored_below(item)
+        if not self.business and item.number < 0:
+            self.bin[item.id] = below
+        for gone in below[::-1]:
             self.items.pop(gone.id)
             self._grown.pop(gone.id, None)
             self.children.pop(gone.id, None)
@@ -494,6 +530,23 @@ class Drive:
             if gone is item or not self.business:
                 self.tombstones.append(Tombstone(gone.id, gone.name, gone.parent_id, gone.is_file, self.sequence, now))
         self.children[item.parent_id].pop(fold(item.name), None)
+        self._mark_above(item.parent_id)
+
+    def restore(self, item_id: str, parent: Item | None, name: str | None) -> Item:
+        """Out of the recycle bin, with everything below it, to where it was or to another folder."""
+        with self.lock:
+            if not (below := self.bin.get(item_id)):
+                raise not_found()
+            item = below[0]
+            parent = parent or self.get(item.parent_id)
+            self.check_name(parent, name or item.name, folder=item.is_folder)
+            if self.child(parent, name or item.name) is not None:
+                raise name_taken()
+            item.name, item.parent_id = name or item.name, parent.id
+            for one in self.bin.pop(item_id):
+                one.metadata += 1
+                self._adopt(one)
+            return item
 
     def copy(self, item: Item, parent: Item, name: str, conflict: Conflict) -> Item:
         """Copy a tree. Times are those of now; versions stay behind (§4.4)."""

@@ -193,6 +193,7 @@ class Emulator:
         self.world.copies.clear()
         self.world.subscriptions.clear()
         self.world.tickets.clear()
+        self.world.rewrites.clear()
         self.world.units.clear()
         self.clock.reset()
         self.world.quirks = Quirks()
@@ -254,6 +255,7 @@ def _make_world(folder: Path) -> World:
         client_secret=f"emulated~{uuid.uuid4().hex}",
         drives=drives,
         site=Site(site_id, site_path, "Team", [documents, archive]),
+        root_site=Site(f"{SITE_HOST},{uuid.uuid4()},{uuid.uuid4()}", "", "Communication site", []),
     )
 
 

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, quote
 
 from davbridge.emulator.calls import Call
 from davbridge.emulator.httpd import Request, Response
-from davbridge.emulator.world import TENANT, TENANT_ID, Token, World
+from davbridge.emulator.world import TENANT, TENANT_ID, USER_ID, Token, World
 
 TOKEN_SECONDS = 3900
 DEVICE_SECONDS = 900
@@ -168,7 +168,7 @@ class Entra:
         self.world.refresh_tokens[refresh] = user
         claims = {
             "preferred_username": user,
-            "oid": "8b1d5f9e-0000-4000-8000-000000000001",
+            "oid": USER_ID,
             "tid": TENANT_ID,
             "sub": "s",
         }

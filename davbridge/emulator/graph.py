@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from urllib.parse import unquote
 
+from davbridge.emulator import copies, downloads, items, uploads, versions
 from davbridge.emulator import delta as deltas
-from davbridge.emulator import downloads, items, uploads
 from davbridge.emulator.addressing import Target, resolve, site_json
 from davbridge.emulator.answers import answer, context, refuse
 from davbridge.emulator.batch import batch
@@ -42,7 +42,9 @@ _ACTIONS: dict[tuple[str, str], tuple[str, Handler]] = {
     ("GET", "content"): ("get content", downloads.redirect),
     ("PUT", "content"): ("put content", uploads.put_content),
     ("POST", "createUploadSession"): ("create session", uploads.create_session),
-    ("POST", "copy"): ("copy item", items.copy_item),
+    ("POST", "copy"): ("copy item", copies.copy_item),
+    ("POST", "permanentDelete"): ("delete item", items.permanent_delete),
+    ("POST", "restore"): ("restore", items.restore),
     ("POST", "checkout"): ("checkout", items.checkout),
     ("POST", "checkin"): ("checkin", items.checkout),
     ("POST", "discardCheckout"): ("discard checkout", items.checkout),
@@ -75,7 +77,8 @@ Routed = tuple[str, Callable[[], Response]]
 def _recorded(world: World, kind: Kind, request: Request, route: Callable[[], Routed]) -> Response:
     operation, status = "unknown", 0
     try:
-        world.settle_copies()
+        copies.settle_copies(world)
+        world.rewrite()
         try:
             operation, run = route()
             action = world.faults.take(operation, graph=kind == "graph")
@@ -99,13 +102,13 @@ def _content(world: World, kind: Kind, request: Request) -> Routed:
     if request.path == SOCKET_PATH:
         return "socket", lambda: connect(world, request)
     if kind == "monitor" and len(parts) == 2:
-        return "monitor", lambda: items.monitor(world, parts[1], request)
+        return "monitor", lambda: copies.monitor(world, parts[1], request)
     if kind == "upload" and len(parts) == 2:
         names = {"PUT": "put fragment", "GET": "get session", "DELETE": "delete session", "POST": "commit session"}
         operation = names.get(request.method, "unknown")
         return operation, lambda: uploads.session_request(world, parts[1], request)
-    if parts[0] == "download" and len(parts) == 3 and request.method in ("GET", "HEAD"):
-        return "download", lambda: downloads.download(world, parts[1], parts[2], request)
+    if parts[0] == "download" and len(parts) in (3, 4) and request.method in ("GET", "HEAD"):
+        return "download", lambda: downloads.download(world, parts[1:], request)
     raise Problem(404, "itemNotFound", "There is nothing here")
 
 
@@ -151,7 +154,7 @@ def dispatch(world: World, request: Request, path: str | None = None) -> Routed:
 
 def _operation(method: str, path: str) -> tuple[str, Handler]:
     """Named from the path's form alone, so that a fault can hit a call whose item does not exist."""
-    found = re.search(r"(?:/items/[^/:]+|/root|/special/[^/:]+|/driveItem)(?::/[^:]*)?:?(?:/(.*))?$", path)
+    found = re.search(r"(?:/items/[^/:]+|(?<!/sites)/root|/special/[^/:]+|/driveItem)(?::/[^:]*)?:?(?:/(.*))?$", path)
     if path.startswith("/subscriptions"):
         return "subscriptions", _place
     if "/search(" in path:
@@ -164,7 +167,7 @@ def _operation(method: str, path: str) -> tuple[str, Handler]:
     if action == "subscriptions/socketIo" and method == "GET":
         return "socket.io", lambda world, target, request: socket_io(world, target.on(), request)
     if action.startswith("versions"):
-        return "versions", items.versions
+        return "versions", versions.versions
     known = _ACTIONS.get((method, action))
     if known is None:
         raise bad_request("API not found")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -13,13 +12,12 @@ from urllib.parse import quote, unquote
 
 from davbridge.emulator.addressing import Target
 from davbridge.emulator.answers import answer, check_match, context, entity, not_modified, read_json, read_times
-from davbridge.emulator.clock import text
 from davbridge.emulator.drives import Drive, Item
 from davbridge.emulator.httpd import Request, Response
 from davbridge.emulator.names import fold
 from davbridge.emulator.problems import Problem, bad_request, not_found
 from davbridge.emulator.views import Json, item_json
-from davbridge.emulator.world import Copying, World
+from davbridge.emulator.world import World
 
 _NOT_INDEXED = ("createdBy", "lastModifiedBy", "parentReference")
 PAGE, LARGEST_PAGE = 200, 1000
@@ -169,7 +167,9 @@ def create_child(world: World, target: Target, request: Request) -> Response:
         raise bad_request("Only folders can be created here")
     item = drive.make_folder(parent, body["name"], conflict_of(body, request, "fail"))  # type: ignore[arg-type]
     created, modified = read_times(body)
-    item.fs_created, item.fs_modified = created or item.fs_created, modified or item.fs_modified
+    if not drive.business:
+        # business drives take a folder's times only from a later PATCH (§4.1, §12.9)
+        item.fs_created, item.fs_modified = created or item.fs_created, modified or item.fs_modified
     item.lag = world.quirks.listing_lag
     item.hidden = world.quirks.lookup_lag
     return answer(request, 201, entity(request, drive.id, shown(world, drive, item, None)))
@@ -179,19 +179,20 @@ def update_item(world: World, target: Target, request: Request) -> Response:
     drive, item = target.on(), target.item()
     body = read_json(request)
     check_match(request, drive.etag(item), drive.ctag(item))
-    parent = _new_parent(world, drive, body.get("parentReference"))
+    parent = new_parent(world, drive, body.get("parentReference"))
     name = body.get("name")
     if name is not None and not isinstance(name, str):
         raise bad_request("The name must be a string")
     created, modified = read_times(body)
     conflict = conflict_of(body, request, "fail")
     drive.update(item, name=name, parent=parent, fs_created=created, fs_modified=modified, conflict=conflict)  # type: ignore[arg-type]
-    if world.quirks.patch_without_body:
+    if world.quirks.patch_without_body or request.headers.get("prefer", "").lower() == "return=minimal":
         return answer(request, 204)
     return answer(request, 200, entity(request, drive.id, shown(world, drive, item, selection(request))))
 
 
-def _new_parent(world: World, drive: Drive, reference: dict[str, Any] | None) -> Item | None:
+def new_parent(world: World, drive: Drive, reference: dict[str, Any] | None) -> Item | None:
+    """The folder of a `parentReference`; None when there is none."""
     if not reference:
         return None
     if (other := reference.get("driveId")) and world.drive(other) is not drive:
@@ -217,60 +218,25 @@ def delete_item(world: World, target: Target, request: Request) -> Response:
     return answer(request, 204)
 
 
-def copy_item(world: World, target: Target, request: Request) -> Response:
+def permanent_delete(world: World, target: Target, request: Request) -> Response:
+    """`permanentDelete`: business and SharePoint only (§4.3)."""
     drive, item = target.on(), target.item()
-    body = read_json(request)
-    if item is drive.root:
-        raise bad_request("Cannot copy the root folder.")
-    reference, name = body.get("parentReference"), body.get("name")
-    if not reference and not name:
-        raise bad_request("Either parentReference or name must be given")
-    where = world.drive(reference["driveId"]) if reference and reference.get("driveId") else drive
-    if where.business != drive.business:
-        raise Problem(403, "accessDenied", "Copies between personal and business drives are not possible")
-    parent = _new_parent(world, where, {**reference, "driveId": where.id}) if reference else drive.parent_of(item)
-    assert parent is not None
-    token = secrets.token_hex(16)
-    # in the query only; in the body it is not looked at (§4.4)
-    conflict = request.query.get("@microsoft.graph.conflictBehavior", "fail")
-    due = world.clock.monotonic() + world.quirks.copy_seconds
-    world.copies[token] = Copying(drive, item, where, parent.id, str(name or item.name), conflict, due)
-    return answer(request, 202, None, Location=f"{world.content_url}/monitor/{token}")
+    request.discard()
+    if not drive.business:
+        raise bad_request("API not found")
+    drive.delete(item)
+    return answer(request, 204)
 
 
-def monitor(world: World, token: str, request: Request) -> Response:
-    """A copy's monitor; needs no token, and tells a failure with status 200 (§4.4)."""
-    world.settle_copies()
-    copying = world.copies.get(token)
-    if copying is None:
-        raise not_found()
-    if copying.status == "completed":
-        location = f"https://contoso.sharepoint.com/_api/v2.0/drives/{copying.target.id}/items/{copying.resource_id}"
-        done = {"percentageComplete": 100.0, "resourceId": copying.resource_id, "resourceLocation": location}
-        return answer(request, 200 if copying.drive.business else 202, {**done, "status": "completed"})
-    if copying.status == "failed":
-        error = {"code": copying.error, "message": copying.error, "details": []}
-        return answer(request, 200, {"status": "failed", "error": error, "errorCode": copying.error})
-    status = 200 if copying.drive.business else 202
-    return answer(request, status, {"operation": "ItemCopy", "percentageComplete": 27.8, "status": "inProgress"})
-
-
-def versions(world: World, target: Target, request: Request) -> Response:
-    drive, item = target.on(), target.item()
-    parts = target.action.split("/")
-    if len(parts) == 1:
-        current = {"id": f"{len(item.versions) + 1}.0", "size": item.size, "lastModifiedDateTime": text(item.modified)}
-        rest = [{"id": v.id, "size": v.blob.size, "lastModifiedDateTime": text(v.modified)} for v in item.versions]
-        return answer(request, 200, {"value": [current, *rest]})
-    version = next((version for version in item.versions if version.id == parts[1]), None)
-    if version is None:
-        raise not_found()
-    if parts[2:] == ["restoreVersion"] and request.method == "POST":
-        drive.replace(item, version.blob)
-        return answer(request, 204)
-    if parts[2:] == ["content"] and request.method == "GET":
-        return Response(200, {"Content-Type": "application/octet-stream"}, version.blob.bytes())
-    raise bad_request("API not found")
+def restore(world: World, target: Target, request: Request) -> Response:
+    """`restore`: out of the recycle bin, on personal drives only (§4.3)."""
+    drive = target.on()
+    body = read_json(request, optional=True)
+    if drive.business:
+        raise bad_request("API not found")
+    parent = new_parent(world, drive, body.get("parentReference"))
+    item = drive.restore(target.start_id, parent, body.get("name"))
+    return answer(request, 200, entity(request, drive.id, shown(world, drive, item, None)))
 
 
 def checkout(world: World, target: Target, request: Request) -> Response:

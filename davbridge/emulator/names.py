@@ -16,6 +16,11 @@ def fold(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
+def same_form(one: str, other: str) -> bool:
+    """Whether two names differ in nothing but composition, which the service does not take for a rename (§4.2)."""
+    return unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
+
+
 def check(name: str, *, business: bool, folder: bool, at_root: bool) -> None:
     """Refuse what the service refuses.
 

@@ -11,6 +11,8 @@ class Quirks:
 
     office_rewrite: bool = False
     """SharePoint changes Office files right after an upload: bytes, size, hash, eTag and cTag (§12.1)."""
+    office_rewrite_seconds: float = 0
+    """How long after the answer it does so."""
     listing_lag: int = 0
     """A new item is missing from this many listings of its folder (§12.2)."""
     lookup_lag: int = 0
@@ -21,6 +23,8 @@ class Quirks:
     """An upload session for a new file shows an empty file in listings until it commits (§3.2)."""
     copy_seconds: float = 0.05
     """How long an asynchronous copy takes."""
+    copy_without_resource: bool = False
+    """The monitor of a completed copy does not name the new item (§4.4)."""
     copy_fails: str = ""
     """A code with which each copy fails, told by the monitor with status 200 (§4.4)."""
     range_ignored: bool = False

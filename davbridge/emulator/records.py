@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from davbridge.emulator.blobs import Blob
+from davbridge.emulator.problems import not_found
 
 
 @dataclass
@@ -31,6 +32,7 @@ class Item:
     fs_modified: datetime
     blob: Blob | None = None
     package: str = ""
+    malware: str = ""
     guid: str = field(default_factory=lambda: str(uuid.uuid4()).upper())
     metadata: int = 1
     content: int = 1
@@ -51,6 +53,13 @@ class Item:
     @property
     def is_folder(self) -> bool:
         return self.blob is None and not self.package
+
+    def version(self, version: str) -> Version:
+        """Raises `Problem` (404)."""
+        found = next((one for one in self.versions if one.id == version), None)
+        if found is None:
+            raise not_found()
+        return found
 
     @property
     def size(self) -> int:

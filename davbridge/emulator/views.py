@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from davbridge.emulator.clock import text
 from davbridge.emulator.drives import Drive, Item, Tombstone
+from davbridge.emulator.world import USER_ID
 
 Json = dict[str, Any]
 DOWNLOAD_URL = "@microsoft.graph.downloadUrl"
@@ -19,7 +20,7 @@ def item_json(
 ) -> Json:
     """A driveItem. `select` keeps only what was asked for; `publication` and the like come only when asked (§2.1)."""
     precise = not drive.business
-    identity = {"user": {"displayName": drive.owner.split("@")[0], "id": "8b1d5f9e-0000-4000-8000-000000000001"}}
+    identity = {"user": {"displayName": drive.owner.split("@")[0], "id": USER_ID}}
     if drive.business:
         identity["user"]["email"] = drive.owner
     out: Json = {
@@ -54,6 +55,9 @@ def item_json(
     else:
         out["size"] = drive.weight(item)
         out["folder"] = {"childCount": drive.child_count(item)}
+    if item.malware:
+        out["malware"] = {"description": item.malware}
+        out.pop(DOWNLOAD_URL, None)
     if item.placeholder:
         out["pendingOperations"] = {"pendingContentUpdate": {"queuedDateTime": text(item.modified)}}
     if select and "publication" in select:
@@ -65,6 +69,8 @@ def item_json(
         }
     if select and "sharepointIds" in select and drive.business:
         out["sharepointIds"] = {"listItemUniqueId": item.guid, "siteId": drive.site_id}
+    if drive.business:
+        out["webDavUrl"] = out["webUrl"]
     return _selected(out, select)
 
 
@@ -86,7 +92,7 @@ def _parent(drive: Drive, item: Item) -> Json:
 
 def _selected(out: Json, select: set[str] | None) -> Json:
     if not select:
-        return out
+        return {name: value for name, value in out.items() if name != "webDavUrl"}
     wanted = {name.lower() for name in select}
     # the annotation is asked for by its full name, or by that of the direct endpoints (§2.6)
     if "content.downloadurl" in wanted:
@@ -105,6 +111,11 @@ def tombstone_json(drive: Drive, gone: Tombstone) -> Json:
     return out
 
 
+def _state(used: int, total: int) -> str:
+    left = (total - used) / total if total else 0
+    return "normal" if left > 0.1 else "nearing" if left > 0.01 else "critical" if left > 0 else "exceeded"
+
+
 def drive_json(drive: Drive, *, no_quota: bool) -> Json:
     """A drive with its quota (§1.1)."""
     used = drive.used
@@ -116,7 +127,7 @@ def drive_json(drive: Drive, *, no_quota: bool) -> Json:
             "used": used,
             "remaining": drive.total - used,
             "deleted": 0,
-            "state": "normal" if used < drive.total * 0.9 else "nearing",
+            "state": _state(used, drive.total),
         }
     )
     return {
