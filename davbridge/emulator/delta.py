@@ -20,7 +20,7 @@ from davbridge.emulator.addressing import Target
 from davbridge.emulator.answers import answer, context
 from davbridge.emulator.drives import Drive, Item, Tombstone
 from davbridge.emulator.httpd import Request, Response
-from davbridge.emulator.items import LARGEST_PAGE, PAGE, selection, shown
+from davbridge.emulator.items import LARGEST_PAGE, PAGE, selection, shown, with_shortcuts
 from davbridge.emulator.problems import Problem, bad_request
 from davbridge.emulator.views import Json, tombstone_json
 from davbridge.emulator.world import World
@@ -112,7 +112,7 @@ def _sequence_at(drive: Drive, moment: str) -> int:
     """The sequence of the last change before a moment; only SharePoint's backend takes a time for a token."""
     try:
         when = datetime.fromisoformat(moment)
-        later = [one.changed for one in drive.items.values() if one.modified >= when]
+        later = [one.changed for one in drive.items.values() if (one.touched or one.modified) >= when]
     except (ValueError, TypeError):
         raise bad_request("The delta token is not valid") from None
     if not drive.business:
@@ -134,7 +134,10 @@ def _page(world: World, drive: Drive, scope: Item, request: Request, token: Toke
         token = replace(token, upto=upto, backwards=backwards, at=upto + 1 if backwards else token.since)
         if world.quirks.short_pages and upto > token.since:
             return [], token  # pages can be empty
-    found = list(islice(_changes(drive, scope, token), top + 1))
+    changes = _changes(drive, scope, token)
+    if not with_shortcuts(request):
+        changes = (one for one in changes if one.id not in drive.shortcuts)
+    found = list(islice(changes, top + 1))
     page = found[:top]
     values = _told(world, drive, scope, request, token, page)
     if len(found) > top:

@@ -43,8 +43,8 @@ class Drive:
         if self.business:
             self.id = "b!" + base64.urlsafe_b64encode(secrets.token_bytes(48)).decode()
         else:
-            # a personal drive id that begins with 0 would hide the 15-digit bug of §12.3: take it now and then
-            self.id = secrets.token_hex(8).upper()
+            # one that begins with 0, so that whoever loses digits is found out (§12.3)
+            self.id = "0" + secrets.token_hex(8).upper()[1:]
         self.items: dict[str, Item] = {}
         self.children: dict[str, dict[str, Item]] = {}
         self.sequence = 0
@@ -52,6 +52,7 @@ class Drive:
         self.tokens_given: dict[int, datetime] = {}
         self.resync_code = "resyncChangesApplyDifferences"
         self.tombstones: list[Tombstone] = []
+        self.shortcuts: set[str] = set()
         self.bin: dict[str, list[Item]] = {}
         self.open_sessions: dict[tuple[str, str], str] = {}
         self.site_id = ""
@@ -318,7 +319,7 @@ class Drive:
 
     def _touch(self, item: Item) -> None:
         self.sequence += 1
-        item.changed = self.sequence
+        item.changed, item.touched = self.sequence, self._now()
         self._mark_above(item.parent_id)
 
     def _mark_above(self, folder_id: str) -> None:
@@ -358,6 +359,18 @@ class Drive:
         with self.lock:
             item = self._new(name, parent.id, None)
             item.package = "oneNote"
+            self._adopt(item)
+            return item
+
+    def make_shortcut(self, name: str, drive_id: str, target: Item) -> Item:
+        """An entry of the root that stands for an item of another drive (§2.9)."""
+        with self.lock:
+            self.check_name(self.root, name, folder=True)
+            if self.child(self.root, name) is not None:
+                raise name_taken()
+            item = self._new(name, self.root.id, None)
+            item.remote = (drive_id, target.id)
+            self.shortcuts.add(item.id)
             self._adopt(item)
             return item
 

@@ -60,6 +60,10 @@ class DriveState:
     def mkdir(self, path: str) -> Item:
         return self._drive.folder_for(self._drive.root, _names(path))
 
+    def shortcut(self, name: str, other: DriveState, path: str) -> Item:
+        """An entry of the root that stands for a folder of another drive."""
+        return self._drive.make_shortcut(name, other.id, other.item(path))
+
     def read(self, path: str) -> bytes:
         blob = self.item(path).blob
         assert blob is not None

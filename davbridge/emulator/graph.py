@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import unquote
 
-from davbridge.emulator import copies, downloads, items, uploads, versions
+from davbridge.emulator import copies, downloads, items, permissions, uploads, versions
 from davbridge.emulator import delta as deltas
 from davbridge.emulator.addressing import Target, resolve, site_json
 from davbridge.emulator.answers import answer, context, refuse
@@ -42,6 +42,8 @@ _ACTIONS: dict[tuple[str, str], tuple[str, Handler]] = {
     ("GET", "content"): ("get content", downloads.redirect),
     ("PUT", "content"): ("put content", uploads.put_content),
     ("POST", "createUploadSession"): ("create session", uploads.create_session),
+    ("PUT", ""): ("commit by url", uploads.commit_by_url),
+    ("POST", "createLink"): ("create link", permissions.create_link),
     ("POST", "copy"): ("copy item", copies.copy_item),
     ("POST", "permanentDelete"): ("delete item", items.permanent_delete),
     ("POST", "restore"): ("restore", items.restore),
@@ -106,7 +108,13 @@ def _content(world: World, kind: Kind, request: Request) -> Routed:
     if kind == "upload" and len(parts) == 2:
         names = {"PUT": "put fragment", "GET": "get session", "DELETE": "delete session", "POST": "commit session"}
         operation = names.get(request.method, "unknown")
-        return operation, lambda: uploads.session_request(world, parts[1], request)
+
+        def fragment() -> Response:
+            if operation == "put fragment":
+                charge(world, operation, request)
+            return uploads.session_request(world, parts[1], request)
+
+        return operation, fragment
     if parts[0] == "download" and len(parts) in (3, 4) and request.method in ("GET", "HEAD"):
         return "download", lambda: downloads.download(world, parts[1:], request)
     raise Problem(404, "itemNotFound", "There is nothing here")
@@ -142,11 +150,15 @@ def dispatch(world: World, request: Request, path: str | None = None) -> Routed:
 
     def run() -> Response:
         user = _authorise(world, request)
-        headers = charge(world, operation)
-        if operation == "subscriptions":
-            return handle_subscription(world, path, request, user)
-        target = resolve(world, path, user)
-        response = handler(world, target, request)
+        headers = charge(world, operation, request)
+        try:
+            if operation == "subscriptions":
+                response = handle_subscription(world, path, request, user)
+            else:
+                response = handler(world, resolve(world, path, user), request)
+        except Problem as problem:
+            problem.headers.update(headers)
+            raise
         return Response(**{**vars(response), "headers": {**response.headers, **headers}}) if headers else response
 
     return operation, run
@@ -166,6 +178,8 @@ def _operation(method: str, path: str) -> tuple[str, Handler]:
         return "delta", deltas.delta
     if action == "subscriptions/socketIo" and method == "GET":
         return "socket.io", lambda world, target, request: socket_io(world, target.on(), request)
+    if action.startswith("permissions"):
+        return "permissions", permissions.permissions
     if action.startswith("versions"):
         return "versions", versions.versions
     known = _ACTIONS.get((method, action))

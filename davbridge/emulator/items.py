@@ -35,7 +35,28 @@ def shown(world: World, drive: Drive, item: Item, select: set[str] | None) -> Js
     def link(file: Item) -> str:
         return world.download_url(drive, file)
 
-    return item_json(drive, item, link, select)
+    body = item_json(drive, item, link, select, _remote(world, item))
+    if world.quirks.short_drive_ids and not drive.business and "parentReference" in body:
+        body["parentReference"]["driveId"] = drive.id.lower().lstrip("0")
+    return body
+
+
+def _remote(world: World, item: Item) -> Json | None:
+    """What a shortcut tells of its target; None for anything else."""
+    if item.remote is None:
+        return None
+    drive = world.drive(item.remote[0])
+    target = drive.find(item.remote[1])
+    if target is None:
+        return {"id": item.remote[1], "parentReference": {"driveId": drive.id}}
+    known = item_json(drive, target, None)
+    kept = ("id", "name", "size", "file", "folder", "fileSystemInfo", "parentReference", "webUrl")
+    return {name: known[name] for name in kept if name in known}
+
+
+def with_shortcuts(request: Request) -> bool:
+    """Whether the client asks for shortcuts, which are left out otherwise (§2.9)."""
+    return "include-feature=addtoonedrive" in request.headers.get("prefer", "").lower()
 
 
 def get_item(world: World, target: Target, request: Request) -> Response:
@@ -47,7 +68,7 @@ def get_item(world: World, target: Target, request: Request) -> Response:
     if expand.startswith("children") and not item.is_file:
         inner = expand.partition("(")[2].rstrip(")")
         select = {name.strip() for name in inner.partition("$select=")[2].split(";")[0].split(",") if name.strip()}
-        values, following = _page(world, drive, item, PAGE, "", select or None, Order())
+        values, following = _page(world, drive, item, PAGE, "", select or None, Order(), with_shortcuts(request))
         body["children"] = values
         if following:
             suffix = f"&$select={','.join(sorted(select))}" if select else ""
@@ -60,7 +81,7 @@ def get_item(world: World, target: Target, request: Request) -> Response:
 
 def list_children(world: World, target: Target, request: Request) -> Response:
     drive, item = target.on(), target.item()
-    if item.is_file:
+    if item.is_file or item.remote is not None:
         raise bad_request("The item has no children")
     query = request.query
     if "$skip" in query or "$filter" in query:
@@ -73,7 +94,9 @@ def list_children(world: World, target: Target, request: Request) -> Response:
     if top < 1:
         raise bad_request("$top must be positive", inner="invalidQueryOption")
     top = min(top, LARGEST_PAGE)
-    values, following = _page(world, drive, item, top, query.get("$skiptoken", ""), selection(request), order)
+    values, following = _page(
+        world, drive, item, top, query.get("$skiptoken", ""), selection(request), order, with_shortcuts(request)
+    )
     place = f"drives('{quote(drive.id, safe='')}')/items('{quote(item.id, safe='')}')/children"
     body: Json = {**context(request, place), "value": values, "@odata.count": drive.child_count(item)}
     if following:
@@ -108,7 +131,14 @@ def _order(drive: Drive, wanted: str) -> Order:
 
 
 def _page(
-    world: World, drive: Drive, folder: Item, top: int, token: str, select: set[str] | None, order: Order
+    world: World,
+    drive: Drive,
+    folder: Item,
+    top: int,
+    token: str,
+    select: set[str] | None,
+    order: Order,
+    shortcuts: bool,
 ) -> tuple[list[Json], str]:
     """A page of children after `token`. It is no snapshot: it goes on after an item, whatever has happened since."""
     after = _after(token) if token else None
@@ -122,7 +152,7 @@ def _page(
         for child in page:
             if child.lag > 0:
                 child.lag -= 1
-            else:
+            elif shortcuts or child.remote is None:
                 visible.append(child)
         values = [shown(world, drive, child, select) for child in visible]
     last = json.dumps(order.key(page[-1])).encode() if len(rest) > top else b""
@@ -163,6 +193,8 @@ def conflict_of(body: dict[str, Any], request: Request, default: str) -> str:
 def create_child(world: World, target: Target, request: Request) -> Response:
     drive, parent = target.on(), target.item()
     body = read_json(request)
+    if "remoteItem" in body:
+        return _create_shortcut(world, drive, parent, body, request)
     if "folder" not in body or not isinstance(body.get("name"), str):
         raise bad_request("Only folders can be created here")
     item = drive.make_folder(parent, body["name"], conflict_of(body, request, "fail"))  # type: ignore[arg-type]
@@ -172,6 +204,14 @@ def create_child(world: World, target: Target, request: Request) -> Response:
         item.fs_created, item.fs_modified = created or item.fs_created, modified or item.fs_modified
     item.lag = world.quirks.listing_lag
     item.hidden = world.quirks.lookup_lag
+    return answer(request, 201, entity(request, drive.id, shown(world, drive, item, None)))
+
+
+def _create_shortcut(world: World, drive: Drive, parent: Item, body: dict[str, Any], request: Request) -> Response:
+    if parent is not drive.root:
+        raise bad_request("Shortcuts can only be added to the root")
+    there = world.drive(body["remoteItem"]["parentReference"]["driveId"])
+    item = drive.make_shortcut(str(body["name"]), there.id, there.get(body["remoteItem"]["id"]))
     return answer(request, 201, entity(request, drive.id, shown(world, drive, item, None)))
 
 

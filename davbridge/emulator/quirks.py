@@ -39,6 +39,8 @@ class Quirks:
     """Delta enumerates the last changes first, so that children and tombstones come before parents (§5.1)."""
     socket_ping_seconds: float = 25.0
     """How often a notification channel pings (§5.3)."""
+    short_drive_ids: bool = False
+    """Personal drives tell their ids in lower case and without a leading zero where items refer to them (§12.3)."""
     no_quota: bool = False
     """Drives tell a quota of zeros (§1.1)."""
     patch_without_body: bool = False

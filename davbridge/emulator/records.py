@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from davbridge.emulator.blobs import Blob
 from davbridge.emulator.problems import not_found
@@ -37,12 +38,17 @@ class Item:
     metadata: int = 1
     content: int = 1
     changed: int = 0
+    touched: datetime | None = None
+    """When `changed` was set; a folder's `modified` moves without it."""
     lag: int = 0
     hidden: int = 0
     checked_out_by: str = ""
     locked: bool = False
     placeholder: bool = False
     versions: list[Version] = field(default_factory=list)
+    permissions: list[dict[str, Any]] = field(default_factory=list)
+    remote: tuple[str, str] | None = None
+    """A shortcut's target: the id of its drive, and its own there (§2.9)."""
     number: int = -1
     """Its number in the drive's crowd; -1 for an item that was stored."""
 
@@ -52,7 +58,7 @@ class Item:
 
     @property
     def is_folder(self) -> bool:
-        return self.blob is None and not self.package
+        return self.blob is None and not self.package and self.remote is None
 
     def version(self, version: str) -> Version:
         """Raises `Problem` (404)."""

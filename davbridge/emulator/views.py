@@ -16,7 +16,11 @@ DOWNLOAD_URL = "@microsoft.graph.downloadUrl"
 
 
 def item_json(
-    drive: Drive, item: Item, download_url: Callable[[Item], str] | None, select: set[str] | None = None
+    drive: Drive,
+    item: Item,
+    download_url: Callable[[Item], str] | None,
+    select: set[str] | None = None,
+    remote: Json | None = None,
 ) -> Json:
     """A driveItem. `select` keeps only what was asked for; `publication` and the like come only when asked (§2.1)."""
     precise = not drive.business
@@ -52,6 +56,8 @@ def item_json(
         out["file"] = {"mimeType": mime, "hashes": hashes} if hashes else {"mimeType": mime}
         if download_url is not None:
             out[DOWNLOAD_URL] = download_url(item)
+    elif item.remote is not None:
+        out["remoteItem"] = remote
     else:
         out["size"] = drive.weight(item)
         out["folder"] = {"childCount": drive.child_count(item)}

@@ -60,6 +60,8 @@ class Session:
     defer: bool = False
     broken: bool = False
     complete: bool = False
+    blob: Blob | None = None
+    stored: bool = False
 
 
 @dataclass
@@ -171,7 +173,7 @@ class World:
             session = self.sessions.pop(token, None)
             if session is None:
                 return
-            if session.draft is not None and not session.complete:
+            if session.draft is not None and not session.stored:
                 session.draft.discard()
             from davbridge.emulator.names import fold  # noqa: PLC0415 - only here
 

@@ -66,6 +66,7 @@ def test_a_change_is_told(api: Api, business: str, hook: Hook) -> None:
     api("PUT", f"{business}/root:/a.txt:/content", 201, data=b"x")
     note = hook.notes.get(timeout=10)["value"][0]
     assert (note["subscriptionId"], note["clientState"], note["resourceData"]) == (made["id"], "s", None)
+    assert note["tenantId"]
     api("DELETE", f"/subscriptions/{made['id']}", 204)
     api("PATCH", f"/subscriptions/{made['id']}", 404, json={})
 
@@ -78,6 +79,7 @@ def test_renewal_and_the_longest_lifetime(api: Api, business: str, hook: Hook) -
     later = body(business, hook, minutes=42_000)["expirationDateTime"]
     renewed = api("PATCH", f"/subscriptions/{made['id']}", 200, json={"expirationDateTime": later}).json()
     assert renewed["expirationDateTime"] == later
+    assert [one["id"] for one in api("GET", "/subscriptions", 200).json()["value"]] == [made["id"]]
 
 
 def test_the_handshake(api: Api, business: str, hook: Hook) -> None:
