@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from davbridge.emulator.drives import Drive, Item
 from davbridge.emulator.problems import Problem, bad_request, not_found
+from davbridge.emulator.staleness import Stale
 from davbridge.emulator.world import SITE_HOST, TENANT, TENANT_ID, USER_ID, Site, World
 
 
@@ -23,6 +24,7 @@ class Target:
     site: Site | None = None
     start_id: str = ""
     collection: str = ""
+    stale_seconds: float = 0
 
     def on(self) -> Drive:
         """The drive, which must be there."""
@@ -38,7 +40,7 @@ class Target:
         """
         if self.start is None:
             raise bad_request("The request names no item")
-        return self.on().descend(self.start, self.names)
+        return Stale(self.on(), self.stale_seconds).descend(self.start, self.names)
 
     def parent_and_name(self, *, make: bool = False) -> tuple[Item, str]:
         """The folder that holds, or will hold, the named item; `make` creates missing folders on the way."""

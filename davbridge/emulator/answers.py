@@ -31,10 +31,11 @@ def answer(request: Request, status: int, body: object = None, **headers: str) -
     return Response(status, {**fields, "Content-Type": _JSON}, json.dumps(body).encode())
 
 
-def refuse(request: Request, problem: Problem) -> Response:
+def refuse(request: Request, problem: Problem, *, small: bool = False) -> Response:
+    """The error's answer; `small` spells `innererror`, as SharePoint's own hosts do (§7.1)."""
     response = answer(request, problem.status, **{})
     headers = {**response.headers, **problem.headers, "Content-Type": _JSON}
-    body = problem.body(headers["request-id"], headers["client-request-id"])
+    body = problem.body(headers["request-id"], headers["client-request-id"], "innererror" if small else "innerError")
     return Response(problem.status, headers, body)
 
 

@@ -8,6 +8,7 @@ import secrets
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from heapq import merge
 from typing import Literal
@@ -52,6 +53,7 @@ class Drive:
         self.tokens_given: dict[int, datetime] = {}
         self.resync_code = "resyncChangesApplyDifferences"
         self.tombstones: list[Tombstone] = []
+        self.ghosts: deque[tuple[float, Item]] = deque(maxlen=1000)
         self.shortcuts: set[str] = set()
         self.bin: dict[str, list[Item]] = {}
         self.open_sessions: dict[tuple[str, str], str] = {}
@@ -107,11 +109,18 @@ class Drive:
             item_id = next((item.id for item in self.items.values() if item.guid == guid), item_id)
         return self.get(item_id)
 
+    def fold(self, name: str) -> str:
+        """The key by which two names are the same on this drive."""
+        return fold(name, linguistic=not self.business)
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
     def parent_of(self, item: Item) -> Item:
         return self.get(item.parent_id)
 
     def child(self, parent: Item, name: str) -> Item | None:
-        folded = fold(name)
+        folded = self.fold(name)
         if (found := self.children.get(parent.id, {}).get(folded)) is not None or self.crowd is None:
             return found
         place = self._place(parent)
@@ -155,7 +164,7 @@ class Drive:
         """The children whose folded names come after `after`, in their order."""
 
         def key(item: Item) -> str:
-            return fold(item.name)
+            return self.fold(item.name)
 
         stored = self.children.get(parent.id, {})
         rest = sorted((child for name, child in stored.items() if name > after), key=key)
@@ -206,7 +215,7 @@ class Drive:
             if self.crowd is not None and item.number >= 0 and item.number not in self.crowd.taken:
                 self.crowd.take(item.number)
                 self.items[item.id] = item
-                self.children.setdefault(item.parent_id, {})[fold(item.name)] = item
+                self.children.setdefault(item.parent_id, {})[self.fold(item.name)] = item
             return item
 
     def crowd_changes(self, after: int, upto: int, *, backwards: bool = False) -> Iterator[Item]:
@@ -271,6 +280,7 @@ class Drive:
         """Forget everything below the root, at once; delta starts anew."""
         with self.lock:
             self.bin.clear()
+            self.ghosts.clear()
             for item in self.items.values():
                 item.locked, item.checked_out_by = False, ""
             if self.crowd is None:
@@ -299,9 +309,10 @@ class Drive:
         self.items[item.id] = item
         self.used += item.size
         if item.parent_id:
-            self.children.setdefault(item.parent_id, {})[fold(item.name)] = item
+            self.children.setdefault(item.parent_id, {})[self.fold(item.name)] = item
             self._weigh(item.parent_id, item.size)
             self._stir(item.parent_id)
+        item.arrived = self.monotonic()
         self._touch(item)
 
     def _stir(self, folder_id: str) -> None:
@@ -310,6 +321,11 @@ class Drive:
         folder.modified = self._now()
         if self.business:
             folder.fs_modified = folder.modified
+
+    def _leave_ghost(self, item: Item) -> None:
+        """Note who had a name, for views that lag behind."""
+        self.ghosts.append((self.monotonic(), replace(item)))
+        item.arrived = self.monotonic()
 
     def _weigh(self, folder_id: str, growth: int) -> None:
         """Book a growth of what lies in a folder, up to the root."""
@@ -496,14 +512,15 @@ class Drive:
                 self._drop(found)
             else:
                 raise name_taken()
-        del self.children[item.parent_id][fold(item.name)]
+        self._leave_ghost(item)
+        del self.children[item.parent_id][self.fold(item.name)]
         weight = self.weight(item)
         self._weigh(item.parent_id, -weight)
         self._weigh(parent.id, weight)
         self._stir(item.parent_id)
         self._stir(parent.id)
         item.name, item.parent_id = name, parent.id
-        self.children.setdefault(parent.id, {})[fold(name)] = item
+        self.children.setdefault(parent.id, {})[self.fold(name)] = item
 
     def delete(self, item: Item) -> None:
         with self.lock:
@@ -532,6 +549,7 @@ class Drive:
         weight, now = self.weight(item), self._now()
         self.used -= weight
         self._weigh(item.parent_id, -weight)
+        self._leave_ghost(item)
         below = self._stored_below(item)
         if not self.business and item.number < 0:
             self.bin[item.id] = below
@@ -542,7 +560,7 @@ class Drive:
             self.sequence += 1
             if gone is item or not self.business:
                 self.tombstones.append(Tombstone(gone.id, gone.name, gone.parent_id, gone.is_file, self.sequence, now))
-        self.children[item.parent_id].pop(fold(item.name), None)
+        self.children[item.parent_id].pop(self.fold(item.name), None)
         self._mark_above(item.parent_id)
 
     def restore(self, item_id: str, parent: Item | None, name: str | None) -> Item:

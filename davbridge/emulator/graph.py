@@ -86,7 +86,7 @@ def _recorded(world: World, kind: Kind, request: Request, route: Callable[[], Ro
             action = world.faults.take(operation, graph=kind == "graph")
             response = action.apply(request, run) if action is not None else run()
         except Problem as problem:
-            response = refuse(request, problem)
+            response = refuse(request, problem, small=kind != "graph")
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             # JSON of another shape than a handler reads, bytes that are no UTF-8
             response = refuse(request, bad_request(f"The request is malformed: {type(error).__name__}"))
@@ -155,7 +155,9 @@ def dispatch(world: World, request: Request, path: str | None = None) -> Routed:
             if operation == "subscriptions":
                 response = handle_subscription(world, path, request, user)
             else:
-                response = handler(world, resolve(world, path, user), request)
+                target = resolve(world, path, user)
+                target.stale_seconds = world.quirks.stale_seconds
+                response = handler(world, target, request)
         except Problem as problem:
             problem.headers.update(headers)
             raise

@@ -14,8 +14,8 @@ from davbridge.emulator.addressing import Target
 from davbridge.emulator.answers import answer, check_match, context, entity, not_modified, read_json, read_times
 from davbridge.emulator.drives import Drive, Item
 from davbridge.emulator.httpd import Request, Response
-from davbridge.emulator.names import fold
 from davbridge.emulator.problems import Problem, bad_request, not_found
+from davbridge.emulator.staleness import Stale
 from davbridge.emulator.views import Json, item_json
 from davbridge.emulator.world import World
 
@@ -68,7 +68,9 @@ def get_item(world: World, target: Target, request: Request) -> Response:
     if expand.startswith("children") and not item.is_file:
         inner = expand.partition("(")[2].rstrip(")")
         select = {name.strip() for name in inner.partition("$select=")[2].split(";")[0].split(",") if name.strip()}
-        values, following = _page(world, drive, item, PAGE, "", select or None, Order(), with_shortcuts(request))
+        values, following = _page(
+            world, drive, item, PAGE, "", select or None, Order(drive.fold), with_shortcuts(request)
+        )
         body["children"] = values
         if following:
             suffix = f"&$select={','.join(sorted(select))}" if select else ""
@@ -110,15 +112,16 @@ def list_children(world: World, target: Target, request: Request) -> Response:
 class Order:
     """What a listing is sorted by."""
 
+    fold: Callable[[str], str]
     column: str = "name"
     descending: bool = False
 
     def key(self, item: Item) -> tuple[int, str]:
         """The name settles what is equal."""
         value = item.size if self.column == "size" else 0
-        return (int(item.modified.timestamp() * 1000) if self.column == "lastModifiedDateTime" else value), fold(
-            item.name
-        )
+        if self.column == "lastModifiedDateTime":
+            value = int(item.modified.timestamp() * 1000)
+        return value, self.fold(item.name)
 
 
 def _order(drive: Drive, wanted: str) -> Order:
@@ -127,7 +130,7 @@ def _order(drive: Drive, wanted: str) -> Order:
     known = ("name", "url") if drive.business else ("name", "size", "lastModifiedDateTime")
     if column not in known or direction not in ("", "asc", "desc"):
         raise Problem(400, "notSupported", "The sort column is not supported")
-    return Order(column, direction == "desc")
+    return Order(drive.fold, column, direction == "desc")
 
 
 def _page(
@@ -148,8 +151,9 @@ def _page(
             # an empty page that is not the last one (§2.6)
             return [], base64.urlsafe_b64encode(b"[]").decode()
         page = rest[:top]
-        visible = []
-        for child in page:
+        stale = Stale(drive, world.quirks.stale_seconds)
+        visible = [] if after is not None else list(stale.gone(folder))
+        for child in stale.children(page):
             if child.lag > 0:
                 child.lag -= 1
             elif shortcuts or child.remote is None:

@@ -15,6 +15,8 @@ class Quirks:
     """How long after the answer it does so."""
     listing_lag: int = 0
     """A new item is missing from this many listings of its folder (§12.2)."""
+    stale_seconds: float = 0
+    """For so long after a creation, a rename, a move or a deletion listings and paths show the names before (§12.2)."""
     lookup_lag: int = 0
     """A new item is not found by path this many times; by id it is (§12.2)."""
     session_404_on_replace: bool = False

@@ -40,6 +40,8 @@ class Item:
     changed: int = 0
     touched: datetime | None = None
     """When `changed` was set; a folder's `modified` moves without it."""
+    arrived: float = float("-inf")
+    """When it came to its name, by the drive's monotonic clock."""
     lag: int = 0
     hidden: int = 0
     checked_out_by: str = ""

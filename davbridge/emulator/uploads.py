@@ -13,7 +13,6 @@ from davbridge.emulator.clock import text
 from davbridge.emulator.drives import Drive, Item
 from davbridge.emulator.httpd import BLOCK, Drop, Request, Response
 from davbridge.emulator.items import conflict_of, shown
-from davbridge.emulator.names import fold
 from davbridge.emulator.problems import Problem, bad_request, name_taken, not_found
 from davbridge.emulator.views import Json
 from davbridge.emulator.world import OFFICE, Session, World
@@ -82,7 +81,7 @@ def _stored(world: World, drive: Drive, item: Item, request: Request, *, created
 
 def _one_at_a_time(drive: Drive, parent: Item, name: str) -> None:
     # business and SharePoint: one open session a file, whatever the conflictBehavior (§3.2, ISS 747)
-    if drive.business and (parent.id, fold(name)) in drive.open_sessions:
+    if drive.business and (parent.id, drive.fold(name)) in drive.open_sessions:
         raise Problem(409, "nameAlreadyExists", "A file with the same name is currently being uploaded")
 
 
@@ -134,7 +133,7 @@ def create_session(world: World, target: Target, request: Request) -> Response:
         placeholder.placeholder = True
         session.item_id = placeholder.id
     world.sessions[token] = session
-    drive.open_sessions[parent.id, fold(name)] = token
+    drive.open_sessions[parent.id, drive.fold(name)] = token
     expires = text(session.expires, milliseconds=True)
     url = f"{world.content_url}/upload/{token}"
     head = context(request, "microsoft.graph.uploadSession")
@@ -231,7 +230,7 @@ def commit_by_url(world: World, target: Target, request: Request) -> Response:
     if found is not None:
         check_match(request, drive.etag(found), drive.ctag(found))
     session.conflict = conflict_of(body, request, "fail")
-    drive.open_sessions.pop((session.parent_id, fold(session.name)), None)
+    drive.open_sessions.pop((session.parent_id, session.drive.fold(session.name)), None)
     session.parent_id, session.name = parent.id, body["name"]
     return _commit(world, token, session, request)
 

@@ -175,9 +175,7 @@ class World:
                 return
             if session.draft is not None and not session.stored:
                 session.draft.discard()
-            from davbridge.emulator.names import fold  # noqa: PLC0415 - only here
-
-            session.drive.open_sessions.pop((session.parent_id, fold(session.name)), None)
+            session.drive.open_sessions.pop((session.parent_id, session.drive.fold(session.name)), None)
             item = session.drive.find(session.item_id)
             if item is not None and item.placeholder:
                 session.drive.delete(item)
