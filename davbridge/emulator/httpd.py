@@ -168,7 +168,8 @@ class Server:
         request.query = dict(parse_qsl(query, keep_blank_values=True))
         if headers.get("expect", "").lower() == "100-continue":
             request.send_continue = lambda: connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-        if "chunked" in headers.get("transfer-encoding", "").lower():
+        unmeasured = method in ("PUT", "POST", "PATCH") and "content-length" not in headers
+        if unmeasured or "chunked" in headers.get("transfer-encoding", "").lower():
             # Graph wants a length for uploads (§7.2: 411); nothing that we take is chunked
             response = Response(411, {"Connection": "close"})
         else:

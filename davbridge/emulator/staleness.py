@@ -16,6 +16,7 @@ class Stale:
     def __init__(self, drive: Drive, seconds: float) -> None:
         self._drive = drive
         self._since = drive.monotonic() - seconds
+        self._late = seconds > 0
 
     def descend(self, start: Item, names: list[str]) -> Item:
         """The item at a path.
@@ -44,7 +45,7 @@ class Stale:
 
     def _ghosts(self, folder: Item) -> dict[str, Item]:
         found: dict[str, Item] = {}
-        for when, item in list(self._drive.ghosts):
+        for when, item in list(self._drive.ghosts) if self._late else ():
             if when > self._since and item.parent_id == folder.id and item.arrived <= self._since:
                 found.setdefault(self._drive.fold(item.name), replace(item))
         return found

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import http.client
+import ssl
+from urllib.parse import urlsplit
+
 import pytest
 
 from davbridge.emulator import Emulator
@@ -61,10 +66,6 @@ def test_the_token_comes_first(api: Api, business: str, path: str) -> None:
 def test_urls_that_are_not_well_encoded(api: Api, emulator: Emulator, business: str, path: str) -> None:
     """400, never a lost connection; a slash at the end of a path is one of them."""
     emulator.drive("business").mkdir("/x")
-    import http.client
-    import ssl
-    from urllib.parse import urlsplit
-
     parts = urlsplit(emulator.graph_url)
     context = ssl.create_default_context(cafile=emulator.ca_file)
     connection = http.client.HTTPSConnection(parts.netloc, context=context)
@@ -88,3 +89,36 @@ def test_search_gives_less_on_business(api: Api, drive: str) -> None:
     (hit,) = api("GET", f"{drive}/root/search(q='needle')", 200).json()["value"]
     business = api("GET", drive, 200).json()["driveType"] != "personal"
     assert ("parentReference" in hit) == (not business)
+
+
+def test_a_body_needs_a_length(api: Api, emulator: Emulator, business: str) -> None:
+    """411 without one, chunked or not; nothing is stored."""
+    parts = urlsplit(f"{emulator.graph_url}{business}/root:/a.txt:/content")
+    context = ssl.create_default_context(cafile=emulator.ca_file)
+    for more in ({}, {"Transfer-Encoding": "chunked"}):
+        connection = http.client.HTTPSConnection(parts.netloc, context=context)
+        connection.putrequest("PUT", parts.path)
+        for name, value in {"Authorization": f"Bearer {api.token}", **more}.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        assert connection.getresponse().status == 411
+        connection.close()
+    assert not emulator.drive("business").exists("/a.txt")
+
+
+def test_head(api: Api, business: str) -> None:
+    """The headers of the answer without its body; no change is made by it."""
+    api("PUT", f"{business}/root:/a.txt:/content", 201, data=b"x")
+    answer = api("HEAD", f"{business}/root:/a.txt", 200)
+    assert not answer.content
+    assert answer.headers["request-id"]
+
+
+def test_shares(api: Api, business: str) -> None:
+    """An item by the encoded form of its URL; what is no such form is not found."""
+    item = api("PUT", f"{business}/root:/d/a%20b.txt:/content", 201, data=b"x").json()
+    token = "u!" + base64.urlsafe_b64encode(item["webUrl"].encode()).decode().rstrip("=")
+    assert api("GET", f"/shares/{token}/driveItem", 200).json()["id"] == item["id"]
+    api("GET", f"/shares/{token}/driveItem/content", 302)
+    api("GET", "/shares/nonsense/driveItem", 404)
+    api("GET", "/shares/u!AAAA/driveItem", 404)
