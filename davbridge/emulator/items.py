@@ -308,7 +308,8 @@ def search(world: World, target: Target, request: Request) -> Response:
     below = drive.below(target.item())
     hits = islice((item for item in below if item is not drive.root and wanted in item.name.lower()), PAGE)
     select = selection(request)
-    values = [shown(world, drive, item, select) for item in hits]
+    indexed = Stale(drive, world.quirks.stale_seconds).children(list(hits))
+    values = [shown(world, drive, item, select) for item in indexed]
     if drive.business:
         # the index of SharePoint's backend gives less (§1.5)
         values = [{name: value for name, value in item.items() if name not in _NOT_INDEXED} for item in values]

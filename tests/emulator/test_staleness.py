@@ -28,6 +28,7 @@ def test_stale_views(api: Api, emulator: Emulator, drive: str) -> None:
     assert api("GET", f"{drive}/items/{renamed['id']}", 200).json()["name"] == "new"
     api("GET", f"{drive}/items/{created['id']}", 200)
     api("GET", f"{drive}/items/{deleted['id']}", 404)
+    assert api("GET", f"{drive}/root/search(q='created')", 200).json()["value"] == []
     again = {"name": "created", "folder": {}}
     assert code(api("POST", f"{drive}/root/children", 409, json=again)) == "nameAlreadyExists"
     assert {item["name"] for item in api("GET", f"{drive}/root/delta", 200).json()["value"]} == {
