@@ -205,6 +205,7 @@ class Policy(Model):
     root: str = "/"
     download: Literal["proxy", "redirect", "auto"] = "auto"
     access: dict[str, Literal["read", "write"]] = {}
+    poll: Annotated[float, Field(ge=0, le=60)] = 15.0
     user: str | None = None
     site: Annotated[str, AfterValidator(_parts)] | None = None
     library: str | None = None

@@ -25,6 +25,7 @@ from davbridge.graph.client import Graph
 from davbridge.graph.drives import get_drive
 from davbridge.graph.items import create_folder, delete_item, read_back, update_item
 from davbridge.graph.model import Drive, DriveItem, ItemRef
+from davbridge.mirror.file import MirrorFile
 from davbridge.mirror.folder import Mirrors
 from davbridge.mirror.keys import key_of
 from davbridge.mirror.mirror import TTL_SECONDS, Mirror
@@ -33,6 +34,8 @@ from davbridge.paths import DavPath
 from davbridge.redact import Secret
 
 QUOTA_SECONDS = 60.0
+WatchDrive = Callable[[Graph, str, MirrorFile], Callable[[], None]]
+"""Has a drive's mirror kept fresh from now on; what it returns is to be called with every request."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class GraphDriver:
         *,
         mirrors: Mirrors | None = None,
         account: str = "",
+        watch: WatchDrive | None = None,
         cache_ttl: float = TTL_SECONDS,
         uploads: Uploads | None = None,
     ) -> None:
@@ -63,6 +67,8 @@ class GraphDriver:
         self._clock = clock
         self._mirrors = mirrors or Mirrors.temporary(clock)
         self._account = account
+        self._watch = watch
+        self._attend: Callable[[], None] = _nothing
         self._cache_ttl = cache_ttl
         self._uploads = uploads or MemoryUploads(clock)
         self._lock = threading.Lock()
@@ -222,7 +228,9 @@ class GraphDriver:
 
     @property
     def _tree(self) -> Tree:
-        return self._open()[1]
+        tree = self._open()[1]
+        self._attend()
+        return tree
 
     def _open(self) -> tuple[Place, Tree]:
         with self._lock:
@@ -232,6 +240,8 @@ class GraphDriver:
                 file = self._mirrors.open(self._account, place.drive.id)
                 cache = Mirror(file, root, ttl=self._cache_ttl)
                 tree = Tree(self._graph, place.root, cache, DownloadUrls(self._clock), self._clock)
+                if self._watch is not None:
+                    self._attend = self._watch(self._graph, place.drive.id, file)
                 self._opened = (place, tree)
             return self._opened
 
@@ -264,6 +274,10 @@ class GraphDriver:
     @staticmethod
     def _converted(items: Iterable[DriveItem]) -> Iterator[Item]:
         return (to_item(item) for item in items)
+
+
+def _nothing() -> None:
+    """Nobody watches the drive."""
 
 
 def _nameless(item: Item) -> Item:

@@ -173,10 +173,7 @@ def _patch(
     if replaced is not None:
         tree.cache.removed(replaced)
         tree.urls.drop(content_key(replaced))
-    moved = tree.cache.wrote(moved)
-    if item.kind != "file":
-        tree.cache.forget_path(target)
-    return moved
+    return tree.cache.wrote(moved)
 
 
 def missing(tree: Tree, item: DriveItem, parent: ItemRef, target: DavPath) -> Exception:

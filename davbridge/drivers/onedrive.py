@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from davbridge.clock import Clock
-from davbridge.drivers.graphdriver import GraphDriver, Place
+from davbridge.drivers.graphdriver import GraphDriver, Place, WatchDrive
 from davbridge.drivers.roots import find_root, folder_path
 from davbridge.drivers.uploads import Uploads
 from davbridge.errors import BadUpstream, ConfigError, NotFound
@@ -25,6 +25,7 @@ class OneDrive:
         clock: Clock,
         mirrors: Mirrors | None = None,
         account: str = "",
+        watch: WatchDrive | None = None,
         uploads: Uploads | None = None,
     ) -> GraphDriver:
         """A driver that looks its drive up at first use, or by `probe`. `root`: a folder as people write it."""
@@ -32,7 +33,7 @@ class OneDrive:
         def find() -> Place:
             return find_root(graph, find_drive(graph, user), folder_path(root))
 
-        return GraphDriver(graph, find, clock, mirrors=mirrors, account=account, uploads=uploads)
+        return GraphDriver(graph, find, clock, mirrors=mirrors, account=account, watch=watch, uploads=uploads)
 
 
 def find_drive(graph: Graph, user: str | None) -> Drive:

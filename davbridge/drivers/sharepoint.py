@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from davbridge.clock import Clock
-from davbridge.drivers.graphdriver import GraphDriver, Place
+from davbridge.drivers.graphdriver import GraphDriver, Place, WatchDrive
 from davbridge.drivers.roots import find_root, folder_path
 from davbridge.drivers.tree import content_ref
 from davbridge.drivers.uploads import Uploads
@@ -71,6 +71,7 @@ class SharePoint:
         clock: Clock,
         mirrors: Mirrors | None = None,
         account: str = "",
+        watch: WatchDrive | None = None,
         uploads: Uploads | None = None,
     ) -> GraphDriver:
         """A driver that looks its library up at first use, or by `probe`. `root`: a folder as people write it."""
@@ -78,7 +79,7 @@ class SharePoint:
         def find() -> Place:
             return find_place(graph, site, library, drive_id, root)
 
-        return GraphDriver(graph, find, clock, mirrors=mirrors, account=account, uploads=uploads)
+        return GraphDriver(graph, find, clock, mirrors=mirrors, account=account, watch=watch, uploads=uploads)
 
 
 def find_place(graph: Graph, site: str, library: str | None, drive_id: str | None, root: str) -> Place:

@@ -138,7 +138,7 @@ class Tree:
                 return place.item, (), True
             known = self.cache.children(content_key(place.item))
             if known is not None:
-                return self._stamped(place.item), known, True
+                return place.item, known, True
         elif self.cache.is_absent(path):
             raise NotFound(f"{path} does not exist")
         since = self.cache.now()
@@ -161,9 +161,6 @@ class Tree:
             return believed, (), True
         pages = self._in_large_pages(own_ref(folder), items)
         return shortcut or believed, self.cache.listing(content_key(folder), pages, since), False
-
-    def _stamped(self, folder: DriveItem) -> DriveItem:
-        return replace(folder, stamp=self.cache.stamp(content_key(folder)))
 
     def survey(self, path: DavPath) -> bool:
         """Learn in one call of a folder that nothing is known of, and of what is in it: it saves a look-up of each.

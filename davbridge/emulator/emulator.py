@@ -87,6 +87,17 @@ class DriveState:
     def delete(self, path: str) -> None:
         self._drive.delete(self.item(path))
 
+    def move(self, path: str, target: str) -> Item:
+        """Give an item another name, folder, or both, as somebody else does."""
+        folder, _, name = target.rpartition("/")
+        item = self.item(path)
+        self._drive.update(item, name=name, parent=self.item(folder or "/"))
+        return item
+
+    def restore(self, item_id: str) -> Item:
+        """Bring a deleted item back from the recycle bin."""
+        return self._drive.restore(item_id, None, None)
+
     def tree(self) -> dict[str, bytes | None]:
         """Every path and its content; None for folders."""
         below = [item for item in self._drive.below(self._drive.root) if item is not self._drive.root]

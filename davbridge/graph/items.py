@@ -14,12 +14,12 @@ from davbridge.graph.decode import DOWNLOAD_URL, drive_item, iso
 from davbridge.graph.model import DriveItem, ItemRef
 from davbridge.transport import Reply
 
-_FIELDS = (
+FIELDS = (
     "id,name,size,eTag,cTag,createdDateTime,lastModifiedDateTime,file,folder,package,root,remoteItem,fileSystemInfo,"
     "parentReference"
 )
-_LISTED = f"$select={_FIELDS}"
-ONE = f"$select={_FIELDS},{quote(DOWNLOAD_URL)}"
+_LISTED = f"$select={FIELDS}"
+ONE = f"$select={FIELDS},{quote(DOWNLOAD_URL)}"
 """The query for one item with all that `drive_item` reads."""
 _TOP = 1000
 _MOST_PAGES = 10_000
@@ -68,7 +68,7 @@ def get_folder(graph: Graph, ref: ItemRef) -> tuple[DriveItem, Iterable[DriveIte
     Raises:
         NotFound.
     """
-    json = graph.get_json(f"{ref.url()}?{_LISTED}&$expand=children($select={_FIELDS})")
+    json = graph.get_json(f"{ref.url()}?{_LISTED}&$expand=children($select={FIELDS})")
     item = drive_item(json, drive_id=ref.drive_id)
     if "children" not in json and item.kind == "folder":
         return item, list_children(graph, ItemRef(ref.drive_id, item.id))

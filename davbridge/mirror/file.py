@@ -33,6 +33,7 @@ class MirrorFile:
         self._numbers: dict[str, int] = {}
         self._lock = threading.Lock()
         self._looked = 0.0
+        self._epoch = (-1, 0)
         self._database = Database(path, durable=False)
         self._prepare()
 
@@ -90,8 +91,11 @@ class MirrorFile:
     @property
     def epoch(self) -> int:
         """A number that no other file has."""
-        rows = self.read("SELECT value FROM counters WHERE name = 'epoch'")
-        return int(rows[0][0]) if rows else 0
+        generation = self._database.generation
+        if self._epoch[0] != generation:
+            rows = self.read("SELECT value FROM counters WHERE name = 'epoch'")
+            self._epoch = (generation, int(rows[0][0]) if rows else 0)
+        return self._epoch[1]
 
     def look(self) -> None:
         """Notice, at most once a second, that the file was deleted or replaced by another process."""
@@ -106,7 +110,6 @@ class MirrorFile:
         """Know nothing any more."""
         with self.writing() as pen:
             pen.clear()
-            pen.set_counter("epoch", _epoch())
         self._numbers.clear()
 
     def close(self) -> None:

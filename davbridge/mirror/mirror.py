@@ -127,11 +127,6 @@ class Mirror:
             item = item_of(row, folder[0])
             yield replace(item, stamp=_stamp(epoch, row[14])) if live and item.kind != "file" else item
 
-    def stamp(self, key: Key) -> str:
-        """Changes with anything in the tree below a folder; empty while the drive is not live."""
-        row = self._row(key)
-        return _stamp(self.file.epoch, row["below"]) if row is not None and self._live(row["drive"]) else ""
-
     # -- learning from reads
 
     def learn(self, item: DriveItem, since: float, *, certain: bool = False) -> DriveItem | None:
@@ -278,6 +273,8 @@ class Mirror:
                 row = self._row(key)
             else:
                 key, row = own_key(item), child
+        if item is not None and row is not None and item.kind != "file" and look.is_live(row["drive"]):
+            item = replace(item, stamp=_stamp(self.file.epoch, row["below"]))
         return Place(key, depth, item), True
 
     def _has_doubts(self, folder: Key) -> bool:

@@ -20,7 +20,7 @@ from davbridge.store.database import Row, Transaction
 
 LONGEST_CHAIN = 200
 """Folders above an item: more is a circle, which only wrong news can make."""
-_TABLES = ("drives", "items", "gone", "orphans", "doubts", "removals", "paths", "staged", "sync")
+_TABLES = ("drives", "items", "gone", "orphans", "rechecks", "doubts", "removals", "paths", "staged", "sync")
 _FACTS = "tag, expires, written, fenced, seq, placed, below, listed"
 _STORE = f"INSERT OR REPLACE INTO items ({COLUMNS}, {_FACTS}) VALUES ({', '.join('?' * 23)})"  # noqa: S608 - ours
 
@@ -49,10 +49,14 @@ class Pen:
         """
         number = self.number(item.drive_id)
         if self._any_gone and self._is_gone(number, item.id):
+            self._recheck(number, item.id)
             return None
         old = self.row(number, item.id)
         if old is not None:
-            if since < old["written"] or (not certain and self._is_fenced(old, item)):
+            if since < old["written"]:
+                return item_of(_item_part(old), key_of(item.drive_id, "")[0])
+            if not certain and self._is_fenced(old, item):
+                self._recheck(number, item.id)
                 return item_of(_item_part(old), key_of(item.drive_id, "")[0])
             facts = (old["written"], old["fenced"])
         else:
@@ -250,6 +254,10 @@ class Pen:
     def _is_gone(self, number: int, item_id: str) -> bool:
         sql = "SELECT 1 FROM gone WHERE drive = ? AND id = ? AND until >= ?"
         return bool(self.sql.execute(sql, (number, item_id, self.now)).fetchone())
+
+    def _recheck(self, number: int, item_id: str) -> None:
+        if self.is_delta:
+            self.sql.execute("INSERT OR REPLACE INTO rechecks VALUES (?, ?, ?)", (number, item_id, self.now))
 
     def _is_fenced(self, old: Row, news: DriveItem) -> bool:
         return old["fenced"] > self.now and is_older(news, item_of(_item_part(old), news.drive_id))

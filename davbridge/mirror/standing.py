@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from davbridge.mirror.file import MirrorFile
 
-TRUST_SECONDS = 60.0
-"""How long after the start of the last finished round a drive is live: four polls at the usual interval."""
+TRUST_SECONDS = 90.0
+"""How long after the start of the last finished round a drive is live: longer than the longest pause between polls."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ from davbridge.errors import BridgeError, Busy, ConfigError, QuotaExceeded
 Row = sqlite3.Row
 Transaction = sqlite3.Connection
 BUSY_SECONDS = 5.0
+_LONG_BUSY_SECONDS = 30.0
+"""For data that may be lost, which comes in large transactions."""
 _BLOCK = 512
 _GONE = ("readonly", "disk I/O", "unable to open", "no such table", "no such column", "malformed")
 
@@ -70,7 +72,9 @@ class Database:
         return connection
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
+        connection = sqlite3.connect(
+            self._path, timeout=BUSY_SECONDS if self._durable else _LONG_BUSY_SECONDS, isolation_level=None
+        )
         connection.row_factory = sqlite3.Row
         try:
             connection.execute("PRAGMA journal_mode = WAL")
