@@ -48,7 +48,7 @@ class Pen:
         `certain`: read by id, which does not lag (facts/graph.md §12.2).
         """
         number = self.number(item.drive_id)
-        if self._any_gone and self._is_gone(number, item.id):
+        if self._any_gone and self._is_gone(number, item):
             self._recheck(number, item.id)
             return None
         old = self.row(number, item.id)
@@ -89,7 +89,7 @@ class Pen:
         number = self.number(item.drive_id)
         until = self.now + self._fence
         self.sql.execute("DELETE FROM gone WHERE until < ?", (self.now,))
-        self.sql.execute("INSERT OR REPLACE INTO gone VALUES (?, ?, ?)", (number, item.id, until))
+        self.sql.execute("INSERT OR REPLACE INTO gone VALUES (?, ?, ?, ?)", (number, item.id, item.etag, until))
         self._any_gone = True
         self.drop(number, item.id)
         self.forget_aliases(number, item.id, item.kind)
@@ -251,9 +251,11 @@ class Pen:
         if self.is_tracked(number):
             self._touched[number, folder] = seq
 
-    def _is_gone(self, number: int, item_id: str) -> bool:
-        sql = "SELECT 1 FROM gone WHERE drive = ? AND id = ? AND until >= ?"
-        return bool(self.sql.execute(sql, (number, item_id, self.now)).fetchone())
+    def _is_gone(self, number: int, news: DriveItem) -> bool:
+        """Whether we deleted the item, and nobody has brought it back since: that would be a later version."""
+        sql = "SELECT etag FROM gone WHERE drive = ? AND id = ? AND until >= ?"
+        row = self.sql.execute(sql, (number, news.id, self.now)).fetchone()
+        return row is not None and (news.etag == row["etag"] or is_older(news, replace(news, etag=row["etag"])))
 
     def _recheck(self, number: int, item_id: str) -> None:
         if self.is_delta:

@@ -6,9 +6,10 @@
   until when older news of it is ignored. `seq`: the number of its last change; `placed`: of the last change of its
   place (creation, rename, move); `below`: of the last change in the tree below a folder. `listed`: all children of
   the folder are in the table, until then; negative: in doubt.
-* `gone`: what we deleted, and until when nobody may bring it back. `orphans`: folders that went, whose children's rows
-  are still to be removed. `rechecks`: what delta told and the fence refused, to be read by id when the fence has
-  fallen, since delta tells nothing twice. `doubts`: rows whose `expires` or `listed` is negative, and since when.
+* `gone`: what we deleted, its last eTag, and until when no older news may bring it back. `orphans`: folders that went,
+  whose children's rows are still to be removed. `rechecks`: what delta told and the fence refused, to be read by id when
+  the fence has fallen, since delta tells nothing twice. `doubts`: rows whose `expires` or `listed` is negative, and
+  since when.
 * `removals`: what left which path, for sync tokens. `path` is folded, `/a/b`, below the drive's own root; `name` as it
   was spelt.
 * `paths`: look-ups by path whose folders are not known, relative to a policy's root. `id` NULL: nothing is there.
@@ -35,8 +36,8 @@ SCHEMA = (
         seq INTEGER NOT NULL, placed INTEGER NOT NULL, below INTEGER NOT NULL, listed REAL NOT NULL,
         PRIMARY KEY (drive, id)) STRICT, WITHOUT ROWID""",
     "CREATE INDEX IF NOT EXISTS items_by_name ON items (drive, parent, fold)",
-    """CREATE TABLE IF NOT EXISTS gone (drive INTEGER NOT NULL, id TEXT NOT NULL, until REAL NOT NULL,
-        PRIMARY KEY (drive, id)) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS gone (drive INTEGER NOT NULL, id TEXT NOT NULL, etag TEXT NOT NULL,
+        until REAL NOT NULL, PRIMARY KEY (drive, id)) STRICT, WITHOUT ROWID""",
     "CREATE TABLE IF NOT EXISTS orphans (drive INTEGER NOT NULL, id TEXT NOT NULL, PRIMARY KEY (drive, id)) STRICT",
     """CREATE TABLE IF NOT EXISTS rechecks (drive INTEGER NOT NULL, id TEXT NOT NULL, at REAL NOT NULL,
         PRIMARY KEY (drive, id)) STRICT, WITHOUT ROWID""",
