@@ -6,7 +6,7 @@ from davbridge.clock import Clock
 from davbridge.drivers.graphdriver import GraphDriver, Place, WatchDrive
 from davbridge.drivers.roots import find_root, folder_path
 from davbridge.drivers.uploads import Uploads
-from davbridge.errors import BadUpstream, ConfigError, NotFound
+from davbridge.errors import ConfigError, NotFound, RequestRefused
 from davbridge.graph.client import Graph
 from davbridge.graph.drives import get_my_drive, get_user_drive
 from davbridge.graph.model import Drive
@@ -46,7 +46,7 @@ def find_drive(graph: Graph, user: str | None) -> Drive:
     except NotFound:
         whose = f"{user!r}" if user else "the signed-in account"
         raise ConfigError(f"{whose} has no OneDrive; a licence for it, or a first visit, may be missing") from None
-    except BadUpstream as error:
+    except RequestRefused as error:
         if user:
             raise
         # an application has no `/me` (facts/graph.md §1.1): Graph answers 400

@@ -10,7 +10,7 @@ from davbridge.drivers.graphdriver import GraphDriver, Place, WatchDrive
 from davbridge.drivers.roots import find_root, folder_path
 from davbridge.drivers.tree import content_ref
 from davbridge.drivers.uploads import Uploads
-from davbridge.errors import BadUpstream, ConfigError, Forbidden, NotFound
+from davbridge.errors import ConfigError, Forbidden, NotFound, RequestRefused
 from davbridge.graph.client import Graph
 from davbridge.graph.drives import get_drive, list_site_drives
 from davbridge.graph.model import Drive, Site
@@ -90,7 +90,7 @@ def find_place(graph: Graph, site: str, library: str | None, drive_id: str | Non
     if drive_id:
         try:
             return find_root(graph, get_drive(graph, drive_id), folder_path(root))
-        except (NotFound, BadUpstream):
+        except (NotFound, RequestRefused):
             raise ConfigError(f"there is no drive with the id {drive_id!r}, or the account cannot see it") from None
     url = SiteUrl.parse(site)
     if url.shared:
@@ -123,7 +123,7 @@ def _site(graph: Graph, url: SiteUrl, length: int) -> tuple[Site, int]:
     path = "/".join(url.names[:length])
     try:
         found = get_site(graph, url.host, path)
-    except (NotFound, BadUpstream):
+    except (NotFound, RequestRefused):
         raise ConfigError(f"there is no site {path or '/'!r} on {url.host}, or the account cannot see it") from None
     except Forbidden:
         raise ConfigError(f"the account may not see the site {path or '/'!r} on {url.host}") from None

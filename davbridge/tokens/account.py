@@ -109,7 +109,8 @@ class SignedInAccount:
 
     def _take(self, result: dict[str, Any] | None) -> Secret:
         if result is None:
-            result = {"error": "invalid_grant", "error_description": "nobody has signed in yet"}
+            name = self._settings.name
+            raise NeedsSignIn(f"nobody has signed in to account {name!r} yet: run `davbridge login {name}`")
         if "access_token" not in result:
             raise failure(self._settings.name, result)
         try:
