@@ -132,6 +132,10 @@ class LockTable:
         with self._database.transaction() as transaction:
             transaction.execute(f"DELETE FROM locks WHERE mount = ? AND {where}", (mount, *values))  # noqa: S608 - ours
 
+    def holds(self, token: str) -> bool:
+        """Whether the token is that of a lock, wherever it is."""
+        return bool(self._database.read("SELECT 1 FROM locks WHERE token = ? AND expires > ?", (token, self._now())))
+
     def any(self, mount: str) -> bool:
         """Whether the mount has any lock: most requests need to look no further."""
         return bool(self._database.read("SELECT 1 FROM locks WHERE mount = ? LIMIT 1", (mount,)))
