@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from davbridge.auth.passwords import is_hash
+from davbridge.edge.server import parse_listen
+from davbridge.errors import ConfigError
 from davbridge.redact import Secret
 
 
@@ -20,8 +22,18 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+def _addresses(value: Any) -> Any:
+    """One address or several, as a list."""
+    addresses = value if isinstance(value, list) else [value]
+    for one in addresses or [""]:
+        try:
+            parse_listen(one if isinstance(one, str) else "")
+        except ConfigError:
+            written = repr(one) if isinstance(one, str | int) and one != "" else "this"
+            raise ValueError(
+                f"{written} is no address: write host:port (127.0.0.1:8080), [address]:port or unix:/path, or a list"
+            ) from None
+    return addresses
 
 
 def _https(value: str) -> str:
@@ -70,7 +82,7 @@ class BehindProxy(Model):
 class Server(Model):
     """Where the bridge listens."""
 
-    listen: Annotated[list[str], BeforeValidator(_as_list)] = Field(default=["127.0.0.1:8080"], min_length=1)
+    listen: Annotated[list[str], BeforeValidator(_addresses)] = Field(default=["127.0.0.1:8080"], min_length=1)
     tls: Tls | None = None
     behind_proxy: BehindProxy | None = None
     workers: Annotated[Literal[1], Field(description="one process, until the mirror is shared")] = 1
@@ -176,11 +188,20 @@ class Account(Model):
     client_secret: SecretPlace | None = None
     cloud: Literal["global", "us_gov", "us_gov_dod", "china"] | Cloud = "global"
 
-    @field_validator("sign_in")
+    @field_validator("cloud", mode="before")
     @classmethod
-    def _known_method(cls, value: str) -> str:
-        if value not in ("device_code", "client_secret"):
+    def _known_cloud(cls, value: Any) -> Any:
+        if not isinstance(value, dict | Cloud) and value not in CLOUDS:
+            raise ValueError(f"must be {', '.join(CLOUDS)}, or {{graph: https://…, login: https://…}}")
+        return value
+
+    @field_validator("sign_in", mode="before")
+    @classmethod
+    def _known_method(cls, value: Any) -> Any:
+        if value in ("browser", "certificate", "managed_identity"):
             raise ValueError(f"{value} is not available yet; use device_code or client_secret")
+        if value not in ("device_code", "client_secret"):
+            raise ValueError("must be device_code or client_secret")
         return value
 
     @model_validator(mode="after")
