@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -19,6 +20,7 @@ import yaml
 from davbridge.auth import hash_password
 from davbridge.config import load
 from davbridge.edge.server import parse_listen
+from davbridge.errors import ConfigError
 from davbridge.service import configure_logging, run
 
 if TYPE_CHECKING:
@@ -30,7 +32,11 @@ _USUAL_PORT = 8080
 
 
 @click.command()
-@click.option("--port", type=int, help="Port on 127.0.0.1; 0 for any. Default: 8080, or any when that is in use.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Port on 127.0.0.1; 0 for any. Default: 8080, or any when that is in use.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON line with the addresses instead of the page.")
 @click.option("--verbose", is_flag=True, help="Log each request.")
 def demo(port: int | None, as_json: bool, verbose: bool) -> None:
@@ -38,11 +44,12 @@ def demo(port: int | None, as_json: bool, verbose: bool) -> None:
     from davbridge.emulator import Emulator  # noqa: PLC0415 - only the demo has the emulator
 
     configure_logging(logging.INFO if verbose else logging.WARNING)
+    port = _free_port(port)
     password = secrets.token_urlsafe(9)
     with tempfile.TemporaryDirectory(prefix="davbridge-demo-") as name, Emulator.start() as emulator:
         folder = Path(name)
         seed(emulator)
-        config = load(_write_config(folder, emulator, password, _free_port(port)))
+        config = load(_write_config(folder, emulator, password, port))
 
         def ready(bridge: Bridge) -> None:
             base = f"http://{bridge.server.addresses[0]}"
@@ -57,18 +64,25 @@ def demo(port: int | None, as_json: bool, verbose: bool) -> None:
 
 
 def _free_port(wanted: int | None) -> int:
-    if wanted is not None:
-        return wanted
+    """The port to listen on: the usual one, or any when that is in use.
+
+    Raises:
+        ConfigError: the wanted one cannot be had.
+    """
     import socket  # noqa: PLC0415 - one look, here only
 
+    port = _USUAL_PORT if wanted is None else wanted
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", _USUAL_PORT))
-        except OSError:
-            click.echo(f"Port {_USUAL_PORT} is in use; taking another one.", err=True)
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            if wanted is not None:
+                reason = "may not be used by this user" if error.errno == errno.EACCES else "is in use"
+                raise ConfigError(f"port {port} {reason}: name another one with --port; 0 takes any") from None
+            click.echo(f"Port {port} is in use; taking another one.", err=True)
             return 0
-    return _USUAL_PORT
+    return port
 
 
 def _write_config(folder: Path, emulator: Emulator, password: str, port: int) -> Path:

@@ -7,7 +7,9 @@ or one letter a minute, holds a file descriptor and no thread (facts: stack B5).
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
 import socket
 import ssl
 import threading
@@ -24,6 +26,8 @@ from davbridge.edge.connection import EdgeConnection, make_file
 from davbridge.errors import ConfigError
 
 _PEEK = 65536
+_REASON = re.compile(r"(?:\[Errno (-?\d+)\] )?([^\]:]*?)\)*$")
+"""In cheroot's words about an address: `… (('10.9.9.9', 80): [Errno 99] Cannot assign requested address)`."""
 
 
 @dataclass(frozen=True)
@@ -230,7 +234,13 @@ def _prepare(listener: Listener) -> None:
             raise ConfigError(f"{address} is in use by another program: stop it, or change server.listen") from None
         if "ermission" in reason:
             raise ConfigError(f"{address} may not be used by this user: take a port above 1023") from None
-        raise ConfigError(f"{address} cannot be listened on: {reason.rpartition('-- ')[2]}") from None
+        found = _REASON.search(reason)
+        number, words = (found[1], found[2]) if found else (None, reason)
+        if number == str(errno.EADDRNOTAVAIL):
+            raise ConfigError(f"{address} is not an address of this machine; 0.0.0.0 means all it has") from None
+        if number in (str(socket.EAI_NONAME), str(socket.EAI_AGAIN)):
+            raise ConfigError(f"{address}: no address is known for that name") from None
+        raise ConfigError(f"{address} cannot be listened on: {words}") from None
 
 
 def _is_something_else(path: Path) -> bool:

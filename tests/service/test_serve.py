@@ -161,6 +161,15 @@ def test_a_port_in_use(config: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_port_of_the_demo_in_use() -> None:
+    """The demo speaks of its option, since it has no configuration file."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = run("demo", "--port", str(port))
+    assert done.returncode == 78
+    assert f"port {port} is in use: name another one with --port" in done.stderr
+
+
 def test_no_configuration(tmp_path: Path) -> None:
     """It says where it looked."""
     done = run("serve", "--config", str(tmp_path / "none.yaml"))
