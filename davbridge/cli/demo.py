@@ -8,6 +8,8 @@ import logging
 import os
 import secrets
 import shlex
+import shutil
+import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,6 +51,7 @@ def demo(port: int | None, as_json: bool, verbose: bool) -> None:
     with tempfile.TemporaryDirectory(prefix="davbridge-demo-") as name, Emulator.start() as emulator:
         folder = Path(name)
         seed(emulator)
+        _sample(folder / "sample")
         config = load(_write_config(folder, emulator, password, port))
 
         def ready(bridge: Bridge) -> None:
@@ -141,11 +144,27 @@ def seed(emulator: Emulator) -> None:
     team.put("/Reports/2026/March.csv", b"day,files\n1,120\n2,98\n", modified=day)
 
 
+def _sample(folder: Path) -> None:
+    """A small folder to copy from: the current one may hold anything."""
+    (folder / "more").mkdir(parents=True)
+    (folder / "note.txt").write_text("Copied by rclone.\n")
+    (folder / "more" / "Fox \N{FOX FACE}.txt").write_text("Names may hold what Unicode has.\n")
+    (folder / "more" / "zeros.bin").write_bytes(bytes(1_000_000))
+
+
+def _rclone() -> str:
+    """The program as a shell finds it: by its name, or in the folder of this Python, where `make` puts it."""
+    beside = Path(sys.executable).with_name("rclone")
+    return shlex.quote(str(beside)) if not shutil.which("rclone") and beside.exists() else "rclone"
+
+
 def page(base: str, password: str, folder: Path) -> str:
     """What a person reads: where, who, and lines to paste. Each command is one line."""
     host = urlsplit(base).netloc
     auth = f"-u {USER}:{password}"
-    rclone = f"--webdav-url {base}/me --webdav-user {USER} --webdav-pass $(rclone obscure {password})"
+    rclone = _rclone()
+    remote = f"--webdav-url {base}/me --webdav-user {USER} --webdav-pass $({rclone} obscure {password})"
+    sample = shlex.quote(str(folder / "sample"))
     sudo = "" if os.geteuid() == 0 else "sudo "
     conf = shlex.quote(str(folder / "davfs2.conf"))
     davfs = f"printf '{USER}\\n{password}\\n' | {sudo}mount -t davfs -o conf={conf} {base}/me /mnt/davbridge"
@@ -157,15 +176,15 @@ davbridge serves an emulated OneDrive and an emulated SharePoint library:
   user:       {USER}
   password:   {password}
 
-Paste into another terminal:
+Paste into another terminal; the same works with /team in place of /me:
 
- curl: upload hello.txt, download it again
+ curl: upload hello.txt, download it under another name, compare
   echo hello > hello.txt; curl --fail -sS {auth} -T hello.txt {base}/me/
-  curl --fail -sS {auth} -O {base}/me/hello.txt
- rclone: copy the current folder, compare, mount
-  rclone copy {rclone} . :webdav:copied
-  rclone check --download {rclone} . :webdav:copied
-  mkdir -p /tmp/davbridge-rclone; rclone mount {rclone} :webdav: /tmp/davbridge-rclone --vfs-cache-mode writes
+  curl --fail -sS {auth} -o hello-again.txt {base}/me/hello.txt; cmp hello.txt hello-again.txt && echo the same
+ rclone: copy a sample folder, compare, mount
+  {rclone} copy {remote} {sample} :webdav:copied
+  {rclone} check --download {remote} {sample} :webdav:copied
+  mkdir -p /tmp/davbridge-rclone; {rclone} mount {remote} :webdav: /tmp/davbridge-rclone --vfs-cache-mode writes
  davfs2: as a folder of the system
   {sudo}mkdir -p /mnt/davbridge
   {davfs}
