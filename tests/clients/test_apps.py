@@ -97,6 +97,7 @@ def test_browser(dav: Dav) -> None:
     browser = dav.as_agent("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", Accept="text/html")
     browser.put("%3Cimg%20onerror=alert(1)%3E%20&.html", "<script>alert(1)</script>", check=201)
     page = browser.get("", check=200)
+    assert "Modified (UTC)" in page.text
     assert page.header("Content-Security-Policy").startswith("default-src 'none'")
     assert "<img" not in page.text
     assert "<script" not in page.text
