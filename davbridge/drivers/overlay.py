@@ -220,12 +220,22 @@ class OverlaidDriver(Driver):
         # the name was free when it was taken: whoever has it at Microsoft now came in between
         self._store.postpone(side, FILLING_SECONDS)
         try:
-            written = self._driver.put(path, body, if_absent=True, times=times or side.times)
+            written = self._fill(path, body, times or side.times)
         except BaseException:
             self._store.postpone(side, PLACEHOLDER_SECONDS)
             raise
         self._store.remove(side)
         return Written(written.item, created=False)
+
+    def _fill(self, path: DavPath, body: Body, times: Times | None) -> Written:
+        """Write the content of a reserved name; an empty file that is there may be what `settle` has just made."""
+        try:
+            return self._driver.put(path, body, if_absent=True, times=times)
+        except PreconditionFailed:
+            item = self._driver.stat(path)
+            if item.is_folder or item.size or not body.is_repeatable:
+                raise
+            return self._driver.put(path, body, if_match=item.etag, times=times)
 
     def _put_side(self, path: DavPath, owner: str, body: Body, times: Times | None, *, created: bool) -> Written:
         if body.length > LARGEST:

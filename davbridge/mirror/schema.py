@@ -7,9 +7,9 @@
   place (creation, rename, move); `below`: of the last change in the tree below a folder. `listed`: all children of
   the folder are in the table, until then; negative: in doubt.
 * `gone`: what we deleted, its last eTag, and until when no older news may bring it back. `orphans`: folders that went,
-  whose children's rows are still to be removed. `rechecks`: what delta told and the fence refused, to be read by id when
-  the fence has fallen, since delta tells nothing twice. `doubts`: rows whose `expires` or `listed` is negative, and
-  since when.
+  whose children's rows are still to be removed. `rechecks`: what delta told and the fence refused, to be read by id
+  when the fence has fallen, since delta tells nothing twice. `doubts`: rows whose `expires` or `listed` is negative,
+  and since when.
 * `removals`: what left which path, for sync tokens. `path` is folded, `/a/b`, below the drive's own root; `name` as it
   was spelt.
 * `paths`: look-ups by path whose folders are not known, relative to a policy's root. `id` NULL: nothing is there.

@@ -33,7 +33,7 @@ EXAMPLES = int(os.environ.get("DAVBRIDGE_EXAMPLES", "25"))
 
 
 class Mirroring(RuleBasedStateMachine):
-    """`graph`, `emulator` and `kind` are set by the test. `stale`: somebody else has changed something since a round."""
+    """`graph`, `emulator` and `kind` are set by the test. `stale`: somebody else has changed the drive since."""
 
     emulator: Emulator
     graph: Graph

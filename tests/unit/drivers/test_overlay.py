@@ -12,7 +12,7 @@ from davbridge.clock import ManualClock
 from davbridge.drivers import sidestore
 from davbridge.drivers.memory import MemoryDriver
 from davbridge.drivers.overlay import Overlay
-from davbridge.errors import BodyTruncated, NotFound
+from davbridge.errors import BodyTruncated, NotFound, PreconditionFailed
 from davbridge.store.database import Database
 from tests.contract.places import names, p, put, read
 
@@ -82,3 +82,17 @@ def test_content_that_takes_its_time(overlay: Overlay, drive: MemoryDriver, cloc
     clock.advance(31)
     overlay.settle_due()
     assert read(drive, "/b.txt") == b""
+
+
+def test_content_that_comes_while_the_name_is_settled(overlay: Overlay, drive: MemoryDriver) -> None:
+    """An empty file that `settle` made a moment ago is filled; a file of somebody else's is not overwritten."""
+    view = overlay.for_user("alice")
+    view.reserve(p("/a.txt"))
+    put(drive, "/a.txt", b"")  # what settle does first; it removes the reservation after
+    assert not put(view, "/a.txt", b"content").created
+    assert read(view, "/a.txt") == b"content"
+    view.reserve(p("/b.txt"))
+    put(drive, "/b.txt", b"another's")
+    with pytest.raises(PreconditionFailed):
+        put(view, "/b.txt", b"content")
+    assert read(drive, "/b.txt") == b"another's"
