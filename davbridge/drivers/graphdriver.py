@@ -29,6 +29,7 @@ from davbridge.mirror.file import MirrorFile
 from davbridge.mirror.folder import Mirrors
 from davbridge.mirror.keys import key_of
 from davbridge.mirror.mirror import TTL_SECONDS, Mirror
+from davbridge.mirror.report import MirrorReport, report_of
 from davbridge.mirror.urls import DownloadUrls
 from davbridge.paths import DavPath
 from davbridge.redact import Secret
@@ -83,6 +84,11 @@ class GraphDriver:
         place = self._open()[0]
         owner = f" of {place.drive.owner}" if place.drive.owner else ""
         return f"{place.drive.kind} drive {place.drive.name!r}{owner}, root {place.root_name}"
+
+    def report(self) -> MirrorReport:
+        """How the drive's mirror stands. Raises: as `probe`."""
+        place, tree = self._open()
+        return report_of(tree.cache.file, place.drive.id)
 
     def forget(self) -> None:
         """Drop all that is known of the items, as after `cache_ttl` seconds."""

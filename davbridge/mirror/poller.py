@@ -95,7 +95,7 @@ class Poller:
     def _lead(self) -> None:
         listener = self._listener()
         due, failures = 0.0, 0
-        heard = self._watch.poked_at()
+        heard = -1.0  # the first round is wanted by whoever starts the bridge
         while not self._stop.wait(_TICK):
             poked = self._watch.poked_at()
             wanted = poked > heard and not failures
