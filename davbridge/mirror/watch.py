@@ -41,10 +41,12 @@ class Watch:
             return
         self._touched = now
         self._file.look()
+        idle = self.idle_seconds()
         _touch(self._active)
-        standing = self._standing()
-        if standing.link and not standing.next and self._age(standing) > TRUST_SECONDS:
-            self._catch_up()
+        if idle > TRUST_SECONDS:  # else the poller is at work, and waiting for it would change nothing
+            standing = self._standing()
+            if standing.link and not standing.next and self._age(standing) > TRUST_SECONDS:
+                self._catch_up()
 
     def poke(self) -> None:
         """Something has changed at Microsoft: poll now."""

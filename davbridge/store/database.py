@@ -95,14 +95,23 @@ class Database:
             return self._connection().execute(sql, parameters).fetchall()
 
     def stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
-        """The rows of one SELECT as they are read, from a consistent snapshot. To be closed, or read to its end."""
+        """The rows of one SELECT as they are read, from a consistent snapshot. To be closed, or read to its end.
+
+        On a connection of its own: one that reads an old snapshot cannot write, and who reads the rows may want to.
+        """
         with _translated():
-            cursor = self._connection().execute(sql, parameters)
+            generation, whole = self._generation, False
+            connection: sqlite3.Connection = self._local.__dict__.pop("reader", None) or self._connect()
             try:
+                cursor = connection.execute(sql, parameters)
                 while rows := cursor.fetchmany(_BLOCK):
                     yield from rows
+                whole = generation == self._generation and not hasattr(self._local, "reader")
             finally:
-                cursor.close()
+                if whole:
+                    self._local.reader = connection
+                else:
+                    connection.close()
 
     def is_elsewhere(self) -> bool:
         """True when the file that is open is not the one at its path: it was deleted, or replaced."""
@@ -115,6 +124,7 @@ class Database:
 
     def reopen(self) -> None:
         """Let every thread open the file at the path anew."""
+        self._local.__dict__.pop("reader", None)
         self._inode = 0
         self._generation += 1
 
@@ -144,6 +154,9 @@ class Database:
         if connection is not None:
             connection.close()
             del self._local.connection
+        reader: sqlite3.Connection | None = self._local.__dict__.pop("reader", None)
+        if reader is not None:
+            reader.close()
 
 
 @contextmanager
