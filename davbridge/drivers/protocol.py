@@ -17,6 +17,7 @@ from typing import Protocol, runtime_checkable
 
 from davbridge.body import Body
 from davbridge.paths import DavPath
+from davbridge.query import Query
 from davbridge.redact import Secret
 
 
@@ -198,11 +199,12 @@ class Driver(Protocol):
 class Change:
     """An item that is new, changed or elsewhere since a sync token, or (`item` None) a path that nothing is at now.
 
-    `path` lies below the policy's root.
+    `path` lies below the policy's root. `folder`, of a removed one: it was a folder.
     """
 
     path: DavPath
     item: Item | None
+    folder: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +228,22 @@ class Tracks(Protocol):
 
         `deep`: in the whole tree below, else among the folder's own children. The folder itself is never told.
         A folder that was moved is a removal of its old path and a change of everything below the new one; what was
-        below a removed folder is not told.
+        below a removed folder is not told. A path is told once at most: where a folder has gone and another come,
+        `more` may be true without a limit, and the newcomer is told with the next token.
 
         Raises: NotFound, Unsupported (a file, or nobody watches), StaleToken (start over without a token).
+        """
+
+
+@runtime_checkable
+class Searches(Protocol):
+    """The ability to find items by what is known of them (RFC 5323)."""
+
+    def search(self, path: DavPath, query: Query, *, deep: bool) -> Iterable[tuple[DavPath, Item]]:
+        """What matches in a folder, by path below the policy's root, in the query's order and up to its limit.
+
+        `deep`: in the whole tree below, else among the folder's own children. The folder itself is never found. The
+        iterable may raise in the middle.
+
+        Raises: NotFound, Unsupported (a file, or nobody watches the tree).
         """
