@@ -22,6 +22,9 @@ SUPPORTED_LOCK = (
     "</D:supportedlock>"
 )
 
+# RFC 5323 §3.3: of whatever answers SEARCH, which files do, too
+_GRAMMARS = "<D:supported-query-grammar><D:grammar><D:basicsearch/></D:grammar></D:supported-query-grammar>"
+
 _dates = lru_cache(4096)(http_date)
 
 
@@ -46,6 +49,7 @@ LIVE: dict[str, Callable[[Item], str | None]] = {
     "isFolder": lambda item: "t" if item.is_folder else None,
     "ishidden": lambda item: "1" if item.name.startswith("~$") else "0",
     "isreadonly": lambda item: "0",
+    "supported-query-grammar-set": lambda item: _GRAMMARS,
 }
 """Properties that follow from the item alone; None: this item has none."""
 

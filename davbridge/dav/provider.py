@@ -19,7 +19,21 @@ from davbridge.dav import failure
 from davbridge.dav.message import Mount, Request, Response, Shared
 from davbridge.dav.refusal import Refusal
 from davbridge.dav.resources import FileResource, FolderResource
-from davbridge.dav.verbs import copy, delete, get, lock, mkcol, move, options, propfind, proppatch, put, unlock
+from davbridge.dav.verbs import (
+    copy,
+    delete,
+    get,
+    lock,
+    mkcol,
+    move,
+    options,
+    propfind,
+    proppatch,
+    put,
+    report,
+    search,
+    unlock,
+)
 from davbridge.errors import NotFound
 from davbridge.paths import DavPath
 
@@ -40,6 +54,8 @@ VERBS: dict[str, Verb] = {
     "MOVE": move.handle,
     "LOCK": lock.handle,
     "UNLOCK": unlock.handle,
+    "REPORT": report.handle,
+    "SEARCH": search.handle,
 }
 _WRITING = frozenset({"PROPPATCH", "PUT", "MKCOL", "DELETE", "MOVE"})
 _SLOW = _WRITING | {"COPY"}

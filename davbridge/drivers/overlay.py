@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 
 from davbridge.body import Body
 from davbridge.clock import Clock
-from davbridge.drivers.protocol import Download, Driver, Item, Quota, Span, Times, Written
+from davbridge.drivers.protocol import Changes, Download, Driver, Item, Quota, Searches, Span, Times, Tracks, Written
 from davbridge.drivers.sidestore import LARGEST, SideFile, SideStore, side_user
 from davbridge.errors import (
     AlreadyExists,
@@ -26,6 +26,7 @@ from davbridge.errors import (
     Unsupported,
 )
 from davbridge.paths import DavPath, fold
+from davbridge.query import Query
 from davbridge.redact import Secret
 from davbridge.store.database import Database
 
@@ -144,6 +145,21 @@ class OverlaidDriver(Driver):
 
     def quota(self) -> Quota | None:
         return self._driver.quota()
+
+    # -- what only the drive can tell: side files are not in it, and come to no other client
+
+    def sync_token(self) -> str:
+        return self._driver.sync_token() if isinstance(self._driver, Tracks) else ""
+
+    def changes(self, path: DavPath, since: str, *, deep: bool, limit: int | None = None) -> Changes:
+        if not isinstance(self._driver, Tracks):
+            raise Unsupported("nobody watches the tree")
+        return self._driver.changes(path, since, deep=deep, limit=limit)
+
+    def search(self, path: DavPath, query: Query, *, deep: bool) -> Iterable[tuple[DavPath, Item]]:
+        if not isinstance(self._driver, Searches):
+            raise Unsupported("the tree cannot be searched")
+        return self._driver.search(path, query, deep=deep)
 
     # -- reserved names -----------------------------------------------------------------------------------------
 
