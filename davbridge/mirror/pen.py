@@ -174,8 +174,9 @@ class Pen:
         """Whether a delta round of the drive was ever finished: before, nobody was given stamps or sync tokens."""
         known = self._tracked.get(number)
         if known is None:
-            row = self.sql.execute("SELECT link FROM sync WHERE drive = ?", (number,)).fetchone()
-            known = self._tracked[number] = bool(row and row[0])
+            # while a drive is enumerated anew there is no link, but tokens and stamps from before stay good
+            row = self.sql.execute("SELECT link, synced FROM sync WHERE drive = ?", (number,)).fetchone()
+            known = self._tracked[number] = bool(row and (row[0] or row[1]))
         return known
 
     def _next(self) -> int:
@@ -190,6 +191,7 @@ class Pen:
     ) -> DriveItem:
         known = item_of(_item_part(old), item.drive_id) if old is not None else None
         item = _completed(item, known)
+        self._displace(number, item)  # first, since a path is left before it is taken: changes are told in this order
         new = values(number, item)
         if old is None:
             seq = placed = below = self._next()
@@ -209,7 +211,6 @@ class Pen:
                 placed, below = seq if moved else placed, seq
                 self._touch(number, item.parent_id, seq)
         self.sql.execute(_STORE, (*new, item.tag, expires, written, fenced, seq, placed, below, listed))
-        self._displace(number, item)
         return item
 
     def _displace(self, number: int, item: DriveItem) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from davbridge.mirror.changes import forget_removals
 from davbridge.mirror.file import MirrorFile
 from davbridge.mirror.pen import Pen
 
 _BATCH = 1000
-MOST_REMOVALS = 100_000
-"""Sync tokens older than the oldest kept removal are refused (RFC 6578 §3.2)."""
 
 
 def settle_doubts(pen: Pen, number: int, began: float) -> None:
@@ -32,7 +31,7 @@ def sweep(file: MirrorFile) -> None:
     with file.writing() as pen:
         pen.sql.execute("DELETE FROM gone WHERE until < ?", (pen.now,))
         pen.sql.execute("DELETE FROM paths WHERE until < ?", (pen.now,))
-        pen.sql.execute("DELETE FROM removals WHERE number <= (SELECT max(number) FROM removals) - ?", (MOST_REMOVALS,))
+        forget_removals(pen.sql)
 
 
 def _sweep_orphans(file: MirrorFile) -> bool:

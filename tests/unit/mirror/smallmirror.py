@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
+from davbridge.clock import ManualClock
+from davbridge.graph.model import DriveItem
+from davbridge.mirror.file import MirrorFile
 from davbridge.mirror.schema import COLUMNS, SCHEMA
+from davbridge.mirror.sweep import sweep
 from davbridge.paths import ROOT, DavPath, fold
 from davbridge.store.database import Database, Row
 
@@ -16,10 +21,14 @@ View = dict[tuple[str, ...], tuple[str, str]]
 class SmallMirror:
     """One drive. `now` is the last number given; `tracked`: tokens may have been given, so the books are kept."""
 
+    displaces = False
+    """Whether what comes to a path removes what was there under the same name."""
+
     def __init__(self, folder: Path) -> None:
         self.database = Database.open(folder / "mirror.sqlite", SCHEMA, durable=False)
         self.now = 0
         self.tracked = False
+        self.epoch = EPOCH
         self._made = 0
         with self.database.transaction() as transaction:
             for table in ("items", "removals", "counters"):
@@ -137,3 +146,62 @@ class SmallMirror:
                 (*(row[column] for column in COLUMNS.split(", ")), "", 0, 0, 0, self.now, self.now, self.now, 0),
             )
         self._raise_below(item)
+
+
+class BookMirror(SmallMirror):
+    """The same drive with the books kept by the mirror itself: `Pen`."""
+
+    displaces = True
+
+    def __init__(self, folder: Path) -> None:
+        self._file = MirrorFile(folder / "mirror.sqlite", ManualClock(), fence=60.0)
+        self.database = Database(folder / "mirror.sqlite", durable=False)
+        self._made = 0
+        self.epoch = self._file.epoch
+        with self._file.writing() as pen:
+            assert pen.number("b!drive") == DRIVE
+            pen.wrote(self._item(TOP, "", "root", "folder"), ttl=0.0)
+
+    @property
+    def now(self) -> int:  # type: ignore[override]
+        return int(self.database.read("SELECT value FROM counters WHERE name = 'seq'")[0]["value"])
+
+    @property
+    def tracked(self) -> bool:  # type: ignore[override]
+        return bool(self.database.read("SELECT 1 FROM sync"))
+
+    @tracked.setter
+    def tracked(self, on: bool) -> None:
+        with self._file.writing() as pen:
+            pen.sql.execute("INSERT OR REPLACE INTO sync VALUES (?, 'live', 'link', '', 0, 1, 0, 0, '')", (DRIVE,))
+
+    def create(self, folder: str, name: str, kind: str = "file", **values: object) -> str:
+        self._made += 1
+        item = f"I{self._made:05}"
+        self._write(self._item(item, folder, name, kind))
+        return item
+
+    def modify(self, item: str) -> None:
+        row = self.row(item)
+        self._write(self._item(item, row["parent"], row["name"], row["kind"], size=row["size"] + 1))
+
+    def place(self, item: str, folder: str, name: str) -> None:
+        row = self.row(item)
+        self._write(self._item(item, folder, name, row["kind"], size=row["size"]))
+
+    def delete(self, item: str, *, each: bool = False) -> None:
+        for child in self.children(item) if each else ():
+            self.delete(child["id"], each=True)
+        with self._file.writing() as pen:
+            pen.drop(DRIVE, item)
+        sweep(self._file)
+
+    def _write(self, item: DriveItem) -> None:
+        with self._file.writing() as pen:
+            pen.wrote(item, ttl=0.0)
+        sweep(self._file)
+
+    def _item(self, item: str, folder: str, name: str, kind: str, *, size: int = 0) -> DriveItem:
+        moment = datetime(2026, 1, 1, tzinfo=UTC)
+        etag = f'"{{{item}}},{size + 1}"'
+        return DriveItem(item, "b!drive", folder, name, kind, size, etag, f"c{etag}", moment, moment)
