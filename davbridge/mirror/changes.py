@@ -138,17 +138,18 @@ def _items(file: Reads, question: Question, since: Token) -> list[_Event]:
     place = since.place
     # a first enumeration looks everywhere: `below` is only kept once tokens may have been given
     news = 0 if since.enumerates else place.seq
+    # INDEXED BY: as in `finding.find`
     sql = f"""
         WITH RECURSIVE folders (id, path, depth, moved) AS (
             SELECT ?, '', 0, 0
             UNION ALL
             SELECT i.id, f.path || '/' || i.name, f.depth + 1, max(f.moved, i.placed)
-            FROM folders f CROSS JOIN items i ON i.drive = ? AND i.parent = f.id
+            FROM folders f CROSS JOIN items i INDEXED BY items_by_name ON i.drive = ? AND i.parent = f.id
             WHERE ? AND {WALKED} AND f.depth < {DEEPEST} AND max(f.moved, i.placed, i.below) >= ?),
         told AS (
             SELECT {ITEM}, i.below, f.path || '/' || i.name AS path, f.depth + 1 AS depth,
                 max(f.moved, i.placed, i.seq) AS effective
-            FROM folders f CROSS JOIN items i ON i.drive = ? AND i.parent = f.id
+            FROM folders f CROSS JOIN items i INDEXED BY items_by_name ON i.drive = ? AND i.parent = f.id
             WHERE {SHOWN})
         SELECT * FROM told WHERE effective >= ? AND (effective, depth, id) > (?, ?, ?)
         ORDER BY effective, depth, id LIMIT ?"""  # noqa: S608 - all of it is ours

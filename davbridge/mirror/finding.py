@@ -69,6 +69,7 @@ def find(
 
     `where` is the folder's own path, which the paths begin with. Rows are read as they are asked for.
     """
+    # INDEXED BY: without statistics SQLite takes the primary key's first column: the whole drive, for each folder
     condition, values = _clause(query.where)
     order = ", ".join(
         f"{_COLUMNS[key.field][key.caseless]} {'DESC' if key.descending else 'ASC'}" for key in query.order
@@ -78,10 +79,10 @@ def find(
             SELECT ?, '', 0
             UNION ALL
             SELECT i.id, f.path || '/' || i.name, f.depth + 1
-            FROM folders f CROSS JOIN items i ON i.drive = ? AND i.parent = f.id
+            FROM folders f CROSS JOIN items i INDEXED BY items_by_name ON i.drive = ? AND i.parent = f.id
             WHERE ? AND {WALKED} AND f.depth < {DEEPEST})
         SELECT {ITEM}, i.below, f.path || '/' || i.name AS path
-        FROM folders f CROSS JOIN items i ON i.drive = ? AND i.parent = f.id
+        FROM folders f CROSS JOIN items i INDEXED BY items_by_name ON i.drive = ? AND i.parent = f.id
         WHERE {SHOWN} AND {condition} {f"ORDER BY {order}" if order else ""} LIMIT ?"""  # noqa: S608 - all of it is ours
     limit = -1 if query.limit is None else query.limit
     for row in file.stream(sql, (folder, drive, deep, drive, *values, limit)):
