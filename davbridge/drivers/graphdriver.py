@@ -14,9 +14,10 @@ from davbridge.body import Body
 from davbridge.clock import Clock
 from davbridge.drivers.copying import copy
 from davbridge.drivers.downloading import check_match, file_url, open_file
+from davbridge.drivers.following import changes, search, sync_token
 from davbridge.drivers.items import to_item
 from davbridge.drivers.moving import move
-from davbridge.drivers.protocol import Download, Item, Quota, Span, Times, Written
+from davbridge.drivers.protocol import Changes, Download, Item, Quota, Span, Times, Written
 from davbridge.drivers.storing import NO_TIMES, store
 from davbridge.drivers.tree import Tree, own_ref
 from davbridge.drivers.uploads import MemoryUploads, Uploads
@@ -32,6 +33,7 @@ from davbridge.mirror.mirror import TTL_SECONDS, Mirror
 from davbridge.mirror.report import MirrorReport, report_of
 from davbridge.mirror.urls import DownloadUrls
 from davbridge.paths import DavPath
+from davbridge.query import Query
 from davbridge.redact import Secret
 
 QUOTA_SECONDS = 60.0
@@ -224,6 +226,15 @@ class GraphDriver:
         if not path.is_root:
             tree.cache.learn_alias(path, item)
         return self._shown(path, item)
+
+    def sync_token(self) -> str:
+        return sync_token(self._tree)
+
+    def changes(self, path: DavPath, since: str, *, deep: bool, limit: int | None = None) -> Changes:
+        return changes(self._tree, path, since, deep=deep, limit=limit)
+
+    def search(self, path: DavPath, query: Query, *, deep: bool) -> Iterable[tuple[DavPath, Item]]:
+        return search(self._tree, path, query, deep=deep)
 
     def quota(self) -> Quota | None:
         now = self._clock.monotonic()

@@ -97,6 +97,12 @@ class MirrorFile:
             self._epoch = (generation, int(rows[0][0]) if rows else 0)
         return self._epoch[1]
 
+    @property
+    def sequence(self) -> int:
+        """The number of the last change."""
+        rows = self.read("SELECT value FROM counters WHERE name = 'seq'")
+        return int(rows[0][0]) if rows else 0
+
     def look(self) -> None:
         """Notice, at most once a second, that the file was deleted or replaced by another process."""
         now = self.clock.monotonic()

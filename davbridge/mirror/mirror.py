@@ -122,10 +122,15 @@ class Mirror:
         number = self.file.number(folder[0])
         live = self._live(number)
         epoch = self.file.epoch if live else 0
-        sql = f"SELECT {ITEM}, i.below FROM items AS i WHERE i.drive = ? AND i.parent = ? ORDER BY i.fold"  # noqa: S608 - ours
+        sql = f"""SELECT {ITEM}, i.below FROM items AS i INDEXED BY items_by_name
+            WHERE i.drive = ? AND i.parent = ? ORDER BY i.fold"""  # noqa: S608 - ours
         for row in self.file.stream(sql, (number, folder[1])):
             item = item_of(row, folder[0])
-            yield replace(item, stamp=_stamp(epoch, row[14])) if live and item.kind != "file" else item
+            yield replace(item, stamp=stamp_of(epoch, row[14])) if live and item.kind != "file" else item
+
+    def is_live(self) -> bool:
+        """Whether the policy's drive is kept fresh by delta at the moment."""
+        return self._live(self.file.number(self.root[0]))
 
     # -- learning from reads
 
@@ -274,7 +279,7 @@ class Mirror:
             else:
                 key, row = own_key(item), child
         if item is not None and row is not None and item.kind != "file" and look.is_live(row["drive"]):
-            item = replace(item, stamp=_stamp(self.file.epoch, row["below"]))
+            item = replace(item, stamp=stamp_of(self.file.epoch, row["below"]))
         return Place(key, depth, item), True
 
     def _has_doubts(self, folder: Key) -> bool:
@@ -290,7 +295,8 @@ class Mirror:
 
     def _child(self, folder: Key, name: str) -> Row | None:
         """The child of that name: spelt so, or else the last that Graph told of."""
-        sql = f"""SELECT {_NODE} FROM items AS i WHERE i.drive = ? AND i.parent = ? AND i.fold = ?
+        sql = f"""SELECT {_NODE} FROM items AS i INDEXED BY items_by_name
+            WHERE i.drive = ? AND i.parent = ? AND i.fold = ?
             ORDER BY i.name = ? DESC, i.seq DESC LIMIT 1"""  # noqa: S608 - ours
         rows = self.file.read(sql, (self.file.number(folder[0]), folder[1], fold(name), name))
         return rows[0] if rows else None
@@ -332,7 +338,9 @@ class Mirror:
         ours: list[DriveItem] = []
         with self.file.writing() as pen:
             number = pen.number(folder[0])
-            sql = f"SELECT {_NODE}, i.written FROM items AS i WHERE i.drive = ? AND i.parent = ?"  # noqa: S608 - ours
+            sql = (
+                f"SELECT {_NODE}, i.written FROM items AS i INDEXED BY items_by_name WHERE i.drive = ? AND i.parent = ?"  # noqa: S608 - ours
+            )
             for row in pen.sql.execute(sql, (number, folder[1])).fetchall():
                 if row["id"] in seen:
                     continue
@@ -350,5 +358,6 @@ def _text(folded: tuple[str, ...]) -> str:
     return "/".join(folded)
 
 
-def _stamp(epoch: int, below: int) -> str:
+def stamp_of(epoch: int, below: int) -> str:
+    """A folder's stamp."""
     return f"{epoch:x}-{below:x}"

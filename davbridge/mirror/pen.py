@@ -215,7 +215,8 @@ class Pen:
 
     def _displace(self, number: int, item: DriveItem) -> None:
         """No folder has one name twice: who was known by it before is elsewhere, or gone."""
-        sql = "SELECT id, name FROM items WHERE drive = ? AND parent = ? AND fold = ? AND id <> ?"
+        sql = """SELECT id, name FROM items INDEXED BY items_by_name
+            WHERE drive = ? AND parent = ? AND fold = ? AND id <> ?"""
         for row in self.sql.execute(sql, (number, item.parent_id, fold(item.name), item.id)).fetchall():
             if row["name"] == item.name:
                 self.drop(number, row["id"])

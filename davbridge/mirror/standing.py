@@ -29,7 +29,7 @@ class Standing:
     def is_live(self, now: float) -> bool:
         """Whether "not in the mirror" means "not there": no round is half applied, and the last is not old."""
         applied = not self.next or self.phase == "resync"
-        return bool(self.link) and applied and now - self.synced <= TRUST_SECONDS
+        return bool(self.link or self.phase == "resync") and applied and now - self.synced <= TRUST_SECONDS
 
 
 def standing_of(file: MirrorFile, number: int) -> Standing:

@@ -51,7 +51,7 @@ def _sweep_orphans(file: MirrorFile) -> bool:
 
 
 def _remove_children(pen: Pen, number: int, folder: str, most: int) -> int:
-    sql = "SELECT id, kind FROM items WHERE drive = ? AND parent = ? LIMIT ?"
+    sql = "SELECT id, kind FROM items INDEXED BY items_by_name WHERE drive = ? AND parent = ? LIMIT ?"
     rows = pen.sql.execute(sql, (number, folder, most)).fetchall()
     pen.sql.executemany("DELETE FROM items WHERE drive = ? AND id = ?", [(number, row["id"]) for row in rows])
     folders = [(number, row["id"]) for row in rows if row["kind"] != "file"]
