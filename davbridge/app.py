@@ -33,7 +33,7 @@ from davbridge.mirror.pollers import Pollers
 from davbridge.paths import DavPath
 from davbridge.store.database import Database
 from davbridge.tokens import AccountSettings, SignedInAccount, TokenStore, open_account
-from davbridge.transport import HostRules, Transport
+from davbridge.transport import Gates, HostRules, StoredGates, Transport, storedgates
 
 
 @dataclass
@@ -76,7 +76,10 @@ def build(config: Config, clock: Clock, limits: Limits | None = None) -> Bridge:
     database = open_database(folder)
     store = TokenStore(folder / "tokens")
     accounts = {name: open_account(settings(name, one), store, clock) for name, one in config.accounts.items()}
-    graphs = {name: _graph(one, accounts[name], clock) for name, one in config.accounts.items()}
+    graphs = {
+        name: _graph(one, accounts[name], StoredGates(database, name, clock), clock)
+        for name, one in config.accounts.items()
+    }
     table = LockTable(database, clock)
     uploads = UploadsTable(database, clock)
     parts = DriverParts(Mirrors(folder / "mirror", clock), Pollers(clock), uploads, clock)
@@ -129,8 +132,8 @@ def state_folder(config: Config) -> Path:
 
 
 def open_database(folder: Path) -> Database:
-    """The state file: locks, dead properties, side files, recent uploads."""
-    schema = (*locks.SCHEMA, *deadprops.SCHEMA, *sidestore.SCHEMA, *UploadsTable.SCHEMA)
+    """The state file: locks, dead properties, side files, recent uploads, pauses."""
+    schema = (*locks.SCHEMA, *deadprops.SCHEMA, *sidestore.SCHEMA, *UploadsTable.SCHEMA, *storedgates.SCHEMA)
     return Database.open(folder / "state.sqlite", schema)
 
 
@@ -153,10 +156,11 @@ def settings(name: str, account: Account) -> AccountSettings:
     )
 
 
-def _graph(account: Account, tokens: SignedInAccount, clock: Clock) -> Graph:
+def _graph(account: Account, tokens: SignedInAccount, gates: Gates, clock: Clock) -> Graph:
     cloud = account.where
     base = cloud.graph_base
-    transport = Transport(clock, hosts=HostRules(base), verify=str(cloud.ca_file) if cloud.ca_file else True)
+    verify = str(cloud.ca_file) if cloud.ca_file else True
+    transport = Transport(clock, hosts=HostRules(base), verify=verify, gates=gates)
     return Graph(transport, tokens, base, clock)
 
 

@@ -16,7 +16,7 @@ from davbridge import __version__, deadline
 from davbridge.clock import Clock
 from davbridge.errors import BadUpstream, Busy, UnknownOutcome
 from davbridge.redact import origin
-from davbridge.transport.gate import Gates
+from davbridge.transport.gate import Gates, MemoryGates
 from davbridge.transport.hosts import HostRules, host_key
 from davbridge.transport.message import Outgoing, Reply
 from davbridge.transport.retry import THROTTLED, Again, RetryPolicy, retry_after
@@ -31,7 +31,7 @@ _HOLD_SECONDS = 5.0
 
 
 class Transport:
-    """Sends requests for all threads. `verify` as in `wire.Wire`."""
+    """Sends requests for all threads. `verify` as in `wire.Wire`; `gates` default to those of this process alone."""
 
     def __init__(
         self,
@@ -40,26 +40,27 @@ class Transport:
         hosts: HostRules,
         verify: str | bool = True,
         max_connections: int = 32,
+        gates: Gates | None = None,
         policy: RetryPolicy | None = None,
         wire: Wire | None = None,
     ) -> None:
         self._clock = clock
         self._hosts = hosts
         self._policy = policy or RetryPolicy()
-        self._gates = Gates(clock)
+        self._gates = gates or MemoryGates(clock)
         self._wire = wire or Wire(verify, max_connections)
 
     def close(self) -> None:
         self._wire.close()
 
     def reset_gates(self) -> None:
-        """Forget all pauses: what a restart does."""
-        self._gates = Gates(self._clock)
+        """Forget all pauses."""
+        self._gates.open_all()
 
     def hold(self, address: str, headers: Mapping[str, str]) -> None:
         """Close the gate of the address's host: an answer inside another one (a batch) said that we are throttled."""
         pause = retry_after(headers, self._clock.now())
-        self._gates.of(host_key(address)).close_for(_HOLD_SECONDS if pause is None else pause)
+        self._gates.close_for(host_key(address), _HOLD_SECONDS if pause is None else pause)
 
     def send(self, request: Outgoing) -> Reply:
         """Send `request` and return the answer, whatever its status, once no retry makes sense.
@@ -73,11 +74,11 @@ class Transport:
         self._hosts.check(request.address)
         if request.auth is not None and not self._hosts.may_send_token(request.address):
             raise BadUpstream("a token would have gone to a host that is not Graph's")
-        gate = self._gates.of(host_key(request.address))
+        host = host_key(request.address)
         number = 1
         refresh, refreshed, claims = False, False, None
         while True:
-            self._pause(gate.remaining(), "Microsoft throttles us")
+            self._pause(self._gates.remaining(host), "Microsoft throttles us")
             try:
                 reply = self._try(request, refresh=refresh, claims=claims)
                 refresh, claims = False, None
@@ -99,7 +100,7 @@ class Transport:
                 return self._checked(request, reply)
             self._note(request, str(reply.status), decision)
             if decision.shared:
-                gate.close_for(decision.pause)
+                self._gates.close_for(host, decision.pause)
             self._pause(decision.pause, "Microsoft throttles us" if decision.shared else "Microsoft is in trouble")
             number += 1
 

@@ -55,7 +55,7 @@ class World:
         self.emulator.reset()
         self.forget()
         with self.bridge.database.transaction() as transaction:
-            for table in ("locks", "dead_properties", "side_files", "uploads"):
+            for table in ("locks", "dead_properties", "side_files", "uploads", "pauses"):
                 transaction.execute(f"DELETE FROM {table}")
 
 

@@ -1,0 +1,146 @@
+"""The gates: the same rules in memory and in the state file, and what holds between processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from davbridge import deadline
+from davbridge.clock import ManualClock
+from davbridge.errors import Busy
+from davbridge.store.database import Database
+from davbridge.transport import Gates, HostRules, MemoryGates, Outgoing, Reply, StoredGates, Transport, storedgates
+
+HOST = "graph.example:443"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that stands still."""
+    return ManualClock()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """A state file with the table of pauses."""
+    database = Database.open(tmp_path / "state.sqlite", storedgates.SCHEMA)
+    yield database
+    database.close()
+
+
+@pytest.fixture(params=["memory", "stored"])
+def gates(request: pytest.FixtureRequest, database: Database, clock: ManualClock) -> Gates:
+    """Each kind in turn."""
+    return MemoryGates(clock) if request.param == "memory" else StoredGates(database, "contoso", clock)
+
+
+def test_it_opens_by_itself(gates: Gates, clock: ManualClock) -> None:
+    """A pause is over when its time is."""
+    assert gates.remaining(HOST) == 0
+    gates.close_for(HOST, 10)
+    clock.advance(4)
+    assert gates.remaining(HOST) == pytest.approx(6)
+    clock.advance(7)
+    assert gates.remaining(HOST) == 0
+
+
+def test_the_longer_pause_stays(gates: Gates) -> None:
+    """A shorter one changes nothing, a longer one does."""
+    for seconds, left in ((60, 60), (5, 60), (90, 90)):
+        gates.close_for(HOST, seconds)
+        assert gates.remaining(HOST) == pytest.approx(left)
+
+
+def test_each_host_has_its_own(gates: Gates) -> None:
+    """Graph's pause says nothing of the storage that downloads come from."""
+    gates.close_for(HOST, 10)
+    assert gates.remaining("storage.example:443") == 0
+
+
+def test_all_can_be_opened(gates: Gates) -> None:
+    """Afterwards nothing waits."""
+    gates.close_for(HOST, 10)
+    gates.open_all()
+    assert gates.remaining(HOST) == 0
+
+
+def other(database: Database, clock: ManualClock, account: str = "contoso") -> StoredGates:
+    """The gates as another process has them."""
+    return StoredGates(database, account, clock)
+
+
+def test_what_one_process_learns_holds_for_another(database: Database, clock: ManualClock) -> None:
+    """Also when their monotonic clocks began at different times."""
+    StoredGates(database, "contoso", clock).close_for(HOST, 30)
+    later = ManualClock(clock.now() + timedelta(seconds=10))
+    assert other(database, later).remaining(HOST) == pytest.approx(20)
+
+
+def test_accounts_are_counted_apart(database: Database, clock: ManualClock) -> None:
+    """A pause of one account does not stop another."""
+    StoredGates(database, "contoso", clock).close_for(HOST, 30)
+    assert other(database, clock, "fabrikam").remaining(HOST) == 0
+
+
+@pytest.mark.parametrize("seconds", [5, 50])
+def test_a_clock_that_was_put_back(database: Database, clock: ManualClock, seconds: float) -> None:
+    """A pause from the future is over, and does not lengthen the next one."""
+    StoredGates(database, "contoso", clock).close_for(HOST, 30)
+    back = ManualClock(clock.now() - timedelta(hours=1))
+    assert other(database, back).remaining(HOST) == 0
+    other(database, back).close_for(HOST, seconds)
+    assert other(database, back).remaining(HOST) == pytest.approx(seconds)
+
+
+class BusyDatabase:
+    """A state file whose disk is full."""
+
+    def read(self, sql: str, parameters: object = ()) -> list[object]:
+        return []
+
+    def transaction(self) -> object:
+        raise Busy("the bridge's state file is busy", 1.0)
+
+
+def test_a_state_file_that_takes_no_writes(clock: ManualClock) -> None:
+    """The request that was throttled is not made to fail by it."""
+    StoredGates(BusyDatabase(), "contoso", clock).close_for(HOST, 5)  # type: ignore[arg-type]
+
+
+class Wire:
+    """A wire that throttles once, and counts."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+
+    def send(self, *_: object) -> Reply:
+        self.sent += 1
+        return Reply(429, {"retry-after": "120"}) if self.sent == 1 else Reply(200, {}, b"{}")
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_transports_share_their_gates(database: Database, clock: ManualClock, shared: bool) -> None:
+    """A second process sends nothing while the first one's pause lasts, and one with gates of its own does."""
+    wire = Wire()
+    make: Callable[[], Gates] = (lambda: other(database, clock)) if shared else (lambda: MemoryGates(clock))
+    one, two = (
+        Transport(clock, hosts=HostRules("https://graph.example"), gates=make(), wire=wire)  # type: ignore[arg-type]
+        for _ in range(2)
+    )
+    request = Outgoing("GET", "https://graph.example/me", safe=True)
+    with deadline.within(clock, 25), pytest.raises(Busy):
+        one.send(request)
+    with deadline.within(clock, 25):
+        if not shared:
+            assert two.send(request).status == 200
+            return
+        with pytest.raises(Busy) as busy:
+            two.send(request)
+    assert busy.value.retry_after == pytest.approx(120)
+    assert wire.sent == 1
