@@ -1,4 +1,4 @@
-"""One Microsoft account: its settings, its MSAL application, and one refresh at a time for all threads."""
+"""One Microsoft account: its settings, its MSAL application, one refresh at a time for all threads and processes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class SignedInAccount:
         self._ends = 0.0
 
     def token(self, *, refresh: bool = False, claims: str | None = None) -> Secret:
-        """See `TokenSource.token`. Threads that come while one refreshes wait for its result."""
+        """See `TokenSource.token`. Threads and processes that come while one refreshes wait for its result."""
         before = self._last
         if before is not None and not refresh and claims is None and self._clock.monotonic() < self._good_until:
             return before
@@ -83,6 +83,8 @@ class SignedInAccount:
         method = METHODS[self._settings.method]
         with self._store.locked(self._settings.name), translated(self._settings.name, self._settings.authority):
             cache = self._cache()
+            if refresh and self._is_newer(cache):
+                refresh, claims = False, None
             application = method.application(self._settings, cache, self._http)
             result = method.acquire(application, list(self._settings.scopes), refresh=refresh, claims=claims)
             try:
@@ -91,6 +93,12 @@ class SignedInAccount:
                 # a full disk: the token is good all the same, and the file still holds the former sign-in
                 log.error("account %r: %s", self._settings.name, error)
         return self._take(result)
+
+    def _is_newer(self, cache: msal.SerializableTokenCache) -> bool:
+        """Whether another process has stored a token since we got the one that Graph does not take any more."""
+        kind = msal.TokenCache.CredentialType.ACCESS_TOKEN
+        stored = {entry["secret"] for entry in cache.search(kind)}
+        return self._last is not None and bool(stored) and self._last.reveal() not in stored
 
     def sign_in(self, show: Callable[[str], None]) -> str:
         """Let a person sign in; `show` gets the words to read. Returns the user's name.

@@ -1,8 +1,7 @@
 """Where tokens survive a restart: one private file an account, replaced in one step (law 5).
 
 Two processes may share a file, and each refresh invalidates the former refresh token, so reading, refreshing and
-writing
-happen under one lock between processes.
+writing happen under one lock between processes.
 """
 
 from __future__ import annotations
