@@ -94,7 +94,8 @@ def build(config: Config, clock: Clock, limits: Limits | None = None) -> Bridge:
     ]
     shared = Shared(table, DeadProperties(database), clock, _hosts(config), spool_folder=str(folder / "spool"))
     application: Any = make_application(mounts, shared)
-    application = Gate(application, {name: user.password for name, user in config.users.items()}, clock)
+    passwords = {name: user.password for name, user in config.users.items()}
+    application = Gate(application, passwords, clock, config.server.workers)
     if proxy := config.server.behind_proxy:
         application = Forwarded(application, proxy.trusted)
     application = AccessLog(application, clock)

@@ -26,8 +26,8 @@ _REALM = 'Basic realm="davbridge", charset="UTF-8"'
 _REMEMBERED_SECONDS = 300
 _FREE_FAILURES = 5
 _LONGEST_DELAY = 3.0
-_AT_ONCE = 4
-"""Hashes at a time: each takes 64 MiB."""
+AT_ONCE = 4
+"""Hashes at a time, in all processes together: each takes 64 MiB."""
 _MOST_WAITING = 8
 """Requests that may sit a delay out: each holds one of the server's threads."""
 
@@ -35,15 +35,18 @@ Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class Gate:
-    """Middleware: puts the user's name into `davbridge.user`, or answers 401. `users` maps names to argon2id hashes."""
+    """Middleware: puts the user's name into `davbridge.user`, or answers 401. `users` maps names to argon2id hashes.
 
-    def __init__(self, application: Application, users: Mapping[str, str], clock: Clock) -> None:
+    `processes` that serve beside each other share the memory for hashes evenly.
+    """
+
+    def __init__(self, application: Application, users: Mapping[str, str], clock: Clock, processes: int = 1) -> None:
         self._application = application
         self._users = dict(users)
         self._clock = clock
         self._key = secrets.token_bytes(32)
         self._lock = threading.Lock()
-        self._slots = threading.BoundedSemaphore(_AT_ONCE)
+        self._slots = threading.BoundedSemaphore(max(1, AT_ONCE // processes))
         self._waiting = threading.BoundedSemaphore(_MOST_WAITING)
         self._known: TTLCache[bytes, str] = TTLCache(1024, _REMEMBERED_SECONDS, clock.monotonic)
         self._failures: TTLCache[str, int] = TTLCache(4096, 600, clock.monotonic)

@@ -85,15 +85,8 @@ class Server(Model):
     listen: Annotated[list[str], BeforeValidator(_addresses)] = Field(default=["127.0.0.1:8080"], min_length=1)
     tls: Tls | None = None
     behind_proxy: BehindProxy | None = None
-    workers: Annotated[Literal[1], Field(description="one process, until the mirror is shared")] = 1
+    workers: int = Field(default=1, ge=1, le=32)
     metrics: Annotated[str | None, _not_yet("leave it out")] = None
-
-    @field_validator("workers", mode="before")
-    @classmethod
-    def _one_worker(cls, value: Any) -> Any:
-        if value != 1:
-            raise ValueError("more than one worker is not available yet; leave it out")
-        return value
 
 
 class State(Model):
