@@ -1,4 +1,4 @@
-"""The running bridge: start, say that it is ready, drain on SIGTERM, stop. What `davbridge serve` does."""
+"""One process that serves: start, say that it is ready, drain on SIGTERM, stop. `workers` has what several need."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 from davbridge import deadline
-from davbridge.app import Bridge, build
+from davbridge.app import Bridge, build, state_folder
+from davbridge.claim import Claim
 from davbridge.clock import Clock, SystemClock
 from davbridge.config import Config
 from davbridge.errors import BridgeError, ConfigError
@@ -21,55 +24,52 @@ from davbridge.redact import RedactingFilter
 
 log = logging.getLogger("davbridge")
 DRAIN_SECONDS = 30.0
+Ready = Callable[[Sequence[str]], None]
 _SETTLE_SECONDS = 5.0
 _PROBE_SECONDS = 15.0
 _M_ARENA_MAX = -8
 
 
-def configure_logging(level: int = logging.INFO) -> None:
-    """Log lines to standard error, each through the filter that removes secrets."""
+def configure_logging(level: int = logging.INFO, who: str = "") -> None:
+    """Log lines to standard error, each through the filter that removes secrets. `who` stands in each of them."""
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(RedactingFilter())
     # systemd's journal has its own clock
     stamp = "" if os.environ.get("JOURNAL_STREAM") else "%(asctime)s "
-    handler.setFormatter(logging.Formatter(f"{stamp}%(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(logging.Formatter(f"{stamp}%(levelname)s {who and who + ' '}%(name)s: %(message)s"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for noisy in ("wsgidav", "urllib3", "msal"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-def run(config: Config, *, ready: Callable[[Bridge], None] | None = None, stop: threading.Event | None = None) -> None:
-    """Serve until SIGTERM or SIGINT, or until `stop` is set. `ready` is called when it serves.
+def run(config: Config, *, ready: Ready | None = None) -> None:
+    """Serve in this process until SIGTERM or SIGINT. `ready` is called with the addresses when it serves.
 
     Raises:
         ConfigError: it cannot start: an address in use, a wrong secret, an unknown site.
     """
     limit_arenas()
     clock = SystemClock()
+    stop = threading.Event()
     bridge = build(config, clock)
-    stop = stop or threading.Event()
     try:
-        if not config.users:
-            log.warning("there are no users: nobody gets in; add one under `users`")
+        warn(config)
         probe(bridge, clock)
         bridge.server.start()
-        bridge.pollers.start()
-        _on_signals(stop)
-        settling = threading.Thread(target=_settle, args=(bridge, stop), name="settling", daemon=True)
-        settling.start()
-        log.info("serving on %s", ", ".join(bridge.server.addresses))
-        notify("READY=1")
-        if ready is not None:
-            ready(bridge)
-        stop.wait()
-        notify("STOPPING=1")
-        log.info("stopping: requests under way have %d seconds", DRAIN_SECONDS)
-        bridge.server.drain(DRAIN_SECONDS)
-        bridge.pollers.stop()
-        settling.join()
-        bridge.settle()
+        stop_on(stop, signal.SIGTERM, signal.SIGINT)
+        announce(bridge.server.addresses, ready)
+        with background(bridge, stop, state_folder(config)):
+            stop.wait()
+            announce_end()
+            bridge.server.drain(DRAIN_SECONDS)
     finally:
         bridge.close()
+
+
+def warn(config: Config) -> None:
+    """Say what is allowed and probably not meant."""
+    if not config.users:
+        log.warning("there are no users: nobody gets in; add one under `users`")
 
 
 def probe(bridge: Bridge, clock: Clock) -> None:
@@ -88,26 +88,64 @@ def probe(bridge: Bridge, clock: Clock) -> None:
             log.warning("policy %s: %s", name, error)
 
 
-def _on_signals(stop: threading.Event) -> None:
-    if threading.current_thread() is not threading.main_thread():
-        return
+def stop_on(stop: threading.Event, *signals: signal.Signals) -> None:
+    """Let these signals set `stop`."""
 
     def handle(number: int, frame: FrameType | None) -> None:
         stop.set()
 
-    signal.signal(signal.SIGTERM, handle)
-    signal.signal(signal.SIGINT, handle)
+    for one in signals:
+        signal.signal(one, handle)
 
 
-def _settle(bridge: Bridge, stop: threading.Event) -> None:
+@contextmanager
+def background(bridge: Bridge, stop: threading.Event, folder: Path) -> Iterator[None]:
+    """Poll, and do the work that comes with time, beside the block, until `stop` is set; and once more at the end.
+
+    Of several processes with one state folder one does it. When it ends, another goes on.
+    """
+    bridge.pollers.start()
+    claim = Claim(folder / "settle.lock")
+    thread = threading.Thread(target=_settle, args=(bridge, stop, claim), name="settling", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        bridge.pollers.stop()
+        thread.join()
+        _settle_once(bridge, claim)
+        claim.release()
+
+
+def _settle(bridge: Bridge, stop: threading.Event, claim: Claim) -> None:
     while not stop.wait(_SETTLE_SECONDS):
-        try:
+        _settle_once(bridge, claim)
+
+
+def _settle_once(bridge: Bridge, claim: Claim) -> None:
+    try:
+        if claim.mine():
             bridge.settle()
-        except BridgeError as error:
-            log.warning("reserved names could not be settled: %s", error)
-        except Exception:
-            # without this thread, reserved names would never become files, and nothing would say so
-            log.exception("reserved names could not be settled")
+    except (BridgeError, OSError) as error:
+        log.warning("reserved names could not be settled: %s", error)
+    except Exception:
+        # without this thread, reserved names would never become files, and nothing would say so
+        log.exception("reserved names could not be settled")
+
+
+def announce(addresses: Sequence[str], ready: Ready | None) -> None:
+    """Tell everybody that we serve."""
+    log.info("serving on %s", ", ".join(addresses))
+    notify("READY=1")
+    if ready is not None:
+        ready(addresses)
+
+
+def announce_end() -> None:
+    """Tell everybody that we are about to stop."""
+    notify("STOPPING=1")
+    log.info("stopping: requests under way have %d seconds", DRAIN_SECONDS)
 
 
 def notify(state: str) -> None:

@@ -11,6 +11,7 @@ import shlex
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,12 +22,12 @@ import yaml
 
 from davbridge.auth import hash_password
 from davbridge.config import load
-from davbridge.edge.server import parse_listen
+from davbridge.edge import parse_listen
 from davbridge.errors import ConfigError
-from davbridge.service import configure_logging, run
+from davbridge.service import configure_logging
+from davbridge.workers import run
 
 if TYPE_CHECKING:
-    from davbridge.app import Bridge
     from davbridge.emulator import Emulator
 
 USER = "demo"
@@ -54,8 +55,8 @@ def demo(port: int | None, as_json: bool, verbose: bool) -> None:
         _sample(folder / "sample")
         config = load(_write_config(folder, emulator, password, port))
 
-        def ready(bridge: Bridge) -> None:
-            base = f"http://{bridge.server.addresses[0]}"
+        def ready(addresses: Sequence[str]) -> None:
+            base = f"http://{addresses[0]}"
             if as_json:
                 click.echo(json.dumps({**emulator.facts(), "base": base, "user": USER, "password": password}))
             else:

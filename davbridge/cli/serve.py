@@ -9,7 +9,8 @@ import click
 
 from davbridge.cli.options import config_option, find_config
 from davbridge.config import load
-from davbridge.service import configure_logging, run
+from davbridge.service import configure_logging
+from davbridge.workers import run
 
 
 @click.command()

@@ -1,5 +1,17 @@
 """The HTTP server: cheroot with strict framing, bounded everything, and no thread for a client that says nothing."""
 
+from davbridge.edge.addresses import parse_listen
+from davbridge.edge.places import Place, Reservation, reserve
 from davbridge.edge.server import EdgeServer, Limits, Listener, Tls, make_server
 
-__all__ = ["EdgeServer", "Limits", "Listener", "Tls", "make_server"]
+__all__ = [
+    "EdgeServer",
+    "Limits",
+    "Listener",
+    "Place",
+    "Reservation",
+    "Tls",
+    "make_server",
+    "parse_listen",
+    "reserve",
+]

@@ -16,18 +16,17 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from cheroot.ssl import Adapter
 from cheroot.wsgi import Server
 
+from davbridge.edge.addresses import check_free, parse_listen, refused, shown
 from davbridge.edge.connection import EdgeConnection, make_file
+from davbridge.edge.places import Place
 from davbridge.errors import ConfigError
 
 _PEEK = 65536
-_REASON = re.compile(r"(?:\[Errno (-?\d+)\] )?([^\]:]*?)\)*$")
-"""In cheroot's words about an address: `… (('10.9.9.9', 80): [Errno 99] Cannot assign requested address)`."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +91,35 @@ class Listener(Server):
         self.max_request_header_size = limits.header_bytes
         self.header_seconds = limits.header_seconds
         self.ssl_adapter = _TlsAdapter(tls) if tls else None
+        self._given: socket.socket | None = None
         self._open: set[EdgeConnection] = set()
         self._open_lock = threading.Lock()
+
+    def take(self, place: Place) -> None:
+        """Listen where other processes do, too."""
+        self.bind_addr = place.address
+        self._given = place.listening
+        self.reuse_port = place.listening is None
+
+    def prepare(self) -> None:
+        super().prepare()
+        # of several processes with one socket, those that come too late must not wait for the next connection
+        self.socket.settimeout(0)
+
+    def bind(self, family: int, type: int, proto: int = 0) -> Any:  # noqa: A002 - cheroot's name
+        """Bind a TCP socket, or take the given one."""
+        return self._use(self._given) if self._given else super().bind(family, type, proto)
+
+    def bind_unix_socket(self, bind_addr: Any) -> Any:
+        """As `bind`; cheroot would take the path from another program, and remove a file."""
+        if self._given:
+            return self._use(self._given)
+        check_free(bind_addr)
+        return super().bind_unix_socket(bind_addr)  # type: ignore[no-untyped-call] # cheroot types it partly
+
+    def _use(self, given: socket.socket) -> socket.socket:
+        self.socket = given
+        return given
 
     @staticmethod
     def bind_socket(socket_: Any, bind_addr: Any) -> Any:
@@ -185,21 +211,23 @@ class EdgeServer:
         self._listeners = list(listeners)
         self._threads: list[threading.Thread] = []
 
-    def start(self) -> None:
-        """Listen and serve, in threads of their own.
+    def start(self, places: Sequence[Place] = ()) -> None:
+        """Listen and serve, in threads of their own; with `places`, in the order of the addresses, beside others.
 
         Raises:
             ConfigError: an address is in use, or not ours.
         """
+        for listener, place in zip(self._listeners, places, strict=False):
+            listener.take(place)
         started: list[Listener] = []
-        try:
-            for listener in self._listeners:
-                _prepare(listener)
-                started.append(listener)
-        except ConfigError:
-            for listener in started:
-                listener.stop()
-            raise
+        for listener in self._listeners:
+            try:
+                listener.prepare()
+            except (OSError, UnicodeError, ConfigError) as error:
+                for other in started:
+                    other.stop()
+                raise refused(listener.bind_addr, error) from None
+            started.append(listener)
         for listener in self._listeners:
             thread = threading.Thread(target=listener.serve, name=f"listener {listener.bind_addr}", daemon=True)
             thread.start()
@@ -208,7 +236,7 @@ class EdgeServer:
     @property
     def addresses(self) -> list[str]:
         """Where it listens, with the real ports: `127.0.0.1:8080`, `[::1]:8080`, `unix:/run/dav.sock`."""
-        return [_shown(listener.bind_addr) for listener in self._listeners]
+        return [shown(listener.bind_addr) for listener in self._listeners]
 
     def drain(self, seconds: float) -> None:
         """Stop all listeners, giving requests under way up to `seconds`."""
@@ -217,55 +245,6 @@ class EdgeServer:
             drain.start()
         for thread in (*drains, *self._threads):
             thread.join()
-
-
-def _prepare(listener: Listener) -> None:
-    address = _shown(listener.bind_addr)
-    if isinstance(listener.bind_addr, str) and _is_something_else(Path(listener.bind_addr)):
-        # cheroot removes whatever is there to make room for its socket
-        raise ConfigError(f"{address} is there already and no socket: remove it, or change server.listen")
-    try:
-        listener.prepare()
-    except UnicodeError:
-        raise ConfigError(f"{address} cannot be listened on: that is no host name") from None
-    except OSError as error:
-        reason = str(error)
-        if "in use" in reason:
-            raise ConfigError(f"{address} is in use by another program: stop it, or change server.listen") from None
-        if "ermission" in reason:
-            raise ConfigError(f"{address} may not be used by this user: take a port above 1023") from None
-        found = _REASON.search(reason)
-        number, words = (found[1], found[2]) if found else (None, reason)
-        if number == str(errno.EADDRNOTAVAIL):
-            raise ConfigError(f"{address} is not an address of this machine; 0.0.0.0 means all it has") from None
-        if number in (str(socket.EAI_NONAME), str(socket.EAI_AGAIN)):
-            raise ConfigError(f"{address}: no address is known for that name") from None
-        raise ConfigError(f"{address} cannot be listened on: {words}") from None
-
-
-def _is_something_else(path: Path) -> bool:
-    return (path.exists() or path.is_symlink()) and not path.is_socket()
-
-
-def _shown(address: Any) -> str:
-    if isinstance(address, str | bytes):
-        return f"unix:{address if isinstance(address, str) else address.decode()}"
-    host, port = address[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def parse_listen(text: str) -> Any:
-    """`host:port`, `[v6]:port` or `unix:/path` as cheroot wants it.
-
-    Raises:
-        ConfigError.
-    """
-    if text.startswith("unix:") and text != "unix:":
-        return text[len("unix:") :]
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > 65535:
-        raise ConfigError(f"server.listen: {text!r} is not host:port, [address]:port or unix:/path")
-    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - `:8080` asks for all addresses
 
 
 def make_server(

@@ -7,6 +7,8 @@ Owners of tables (locks, dead properties, side files) hand in their schema and s
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -52,7 +54,7 @@ class Database:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             path.touch(mode=0o600)
-            with database.transaction() as transaction:
+            with _alone(path.parent), database.transaction() as transaction:
                 for statement in schema:
                     transaction.execute(statement)
         except (OSError, sqlite3.Error, BridgeError) as error:
@@ -157,6 +159,17 @@ class Database:
         reader: sqlite3.Connection | None = self._local.__dict__.pop("reader", None)
         if reader is not None:
             reader.close()
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One process at a time: of several that turn a new file to WAL at once, SQLite refuses all but one, unwaited."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

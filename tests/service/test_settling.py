@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import pytest
 
 from davbridge import service
+from davbridge.claim import Claim
 
 
-def test_settling_survives_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settling_survives_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An unexpected error in one round does not end the thread: reserved names would never become files."""
     monkeypatch.setattr(service, "_SETTLE_SECONDS", 0.01)
     stop = threading.Event()
@@ -24,5 +26,7 @@ def test_settling_survives_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
                 raise RuntimeError("on purpose")
             stop.set()
 
-    service._settle(Failing(), stop)  # type: ignore[arg-type] # only `settle` is asked for
+    claim = Claim(tmp_path / "lock")
+    service._settle(Failing(), stop, claim)  # type: ignore[arg-type] # only `settle` is asked for
+    claim.release()
     assert len(rounds) == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import stat
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,25 @@ def test_check_and_change_is_one_step_between_processes(tmp_path: Path) -> None:
         worker.join()
     assert database.read("SELECT n FROM counter")[0]["n"] == 100
     database.close()
+
+
+def _open(path: Path, together: Barrier) -> None:
+    together.wait()
+    Database.open(path, SCHEMA).close()
+
+
+def test_several_processes_may_create_the_file_at_once(tmp_path: Path) -> None:
+    """None of them is told that the file is busy; several rounds, since it is a matter of luck."""
+    context = multiprocessing.get_context("spawn")
+    together = context.Barrier(4)
+    for number in range(4):
+        path = tmp_path / f"{number}.sqlite"
+        processes = [context.Process(target=_open, args=(path, together)) for _ in range(4)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join()
+        assert [process.exitcode for process in processes] == [0] * 4
 
 
 def test_a_transaction_that_raises_changes_nothing(tmp_path: Path) -> None:
