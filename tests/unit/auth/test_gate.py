@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import islice
 from typing import Any
@@ -168,3 +169,30 @@ def test_guessing_does_not_hold_all_threads(inside: Inside) -> None:
         assert ask(gate, basic("j\xf6rg:p\xe4ssword"), address="5.6.7.8")[0] == "200 OK"
         clock.go_on.set()
         assert {guess.result()[0] for guess in set(guesses) - set(done)} == {"401 Unauthorized"}
+
+
+@pytest.mark.parametrize(("processes", "most"), [(1, 4), (2, 2), (4, 1), (32, 1)])
+def test_memory_for_hashes_is_shared_by_processes(
+    monkeypatch: pytest.MonkeyPatch, clock: ManualClock, processes: int, most: int
+) -> None:
+    """Each verifies its share of the four passwords at a time, and one at least."""
+    lock, now, highest = threading.Lock(), 0, 0
+
+    def slow(*_: object) -> bool:
+        nonlocal now, highest
+        with lock:
+            now += 1
+            highest = max(highest, now)
+        time.sleep(0.02)
+        with lock:
+            now -= 1
+        return False
+
+    monkeypatch.setattr("davbridge.auth.gate.verify", slow)
+    gate = Gate(Inside(), USERS, clock, processes)
+    threads = [threading.Thread(target=ask, args=(gate, basic(f"alice:{number}"))) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert highest == most
