@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.litmus.servers import PASSWORD, USER, apache, stock_wsgidav
+from tests.litmus.servers import PASSWORD, USER, apache, stock_wsgidav, two_workers
 from tests.litmus.suites import SUITES, run
 from tests.support.world import World
 
@@ -20,13 +20,13 @@ _LINE = re.compile(r"^\s*(\d+)\. (\w+)\.* +(pass|FAIL|SKIPPED)(?: \(with (\d+) w
 
 @pytest.fixture(scope="session")
 def urls(running: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
-    """The URL of a server by its name: a policy of the bridge, stock WsgiDAV, Apache; started when first asked for."""
+    """The URL of a server by its name, started when first asked for: policies of the bridge, and `servers`."""
     known = {"onedrive": running.http + "/me/", "sharepoint": running.http + "/team/"}
     with ExitStack() as stack:
 
         def url(name: str) -> str:
             if name not in known:
-                start = {"wsgidav": stock_wsgidav, "apache": apache}[name]
+                start = {"wsgidav": stock_wsgidav, "apache": apache, "workers": two_workers}[name]
                 known[name] = stack.enter_context(start(tmp_path_factory.mktemp(name)))
             return known[name]
 

@@ -1,4 +1,4 @@
-"""The servers that the two programs are compared on, besides the bridge: stock WsgiDAV and Apache's mod_dav."""
+"""The servers besides the bridge of the session: one with two workers, stock WsgiDAV and Apache's mod_dav."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from davbridge.emulator import Emulator
 from tests.support.ports import free_port, wait_for_port
+from tests.support.serving import serving, write_configuration
 
 USER, PASSWORD = "alice", "secret"
 _SBIN = "/usr/sbin:/sbin:/usr/bin:/bin"
@@ -30,6 +32,16 @@ def running(command: list[str], port: int) -> Iterator[None]:
     finally:
         process.terminate()
         process.wait(20)
+
+
+@contextmanager
+def two_workers(folder: Path) -> Iterator[str]:
+    """The bridge in two processes; the URL of its library."""
+    with (
+        Emulator.start() as emulator,
+        serving(write_configuration(emulator, folder, listen="127.0.0.1:0", workers=2)) as bridge,
+    ):
+        yield f"http://{bridge.address}/team/"
 
 
 @contextmanager

@@ -11,11 +11,12 @@ from tests.litmus.suites import NAMES, SUITES
 
 Verdict = Callable[[str, str], Verdicts]
 POLICIES = ["onedrive", "sharepoint"]
+BRIDGES = [*POLICIES, "workers"]
 EACH = pytest.mark.parametrize(("suite", "number", "name"), NAMES, ids=[f"{s}-{n:02}-{name}" for s, n, name in NAMES])
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("server", POLICIES)
+@pytest.mark.parametrize("server", BRIDGES)
 @EACH
 def test_program(by_program: Verdict, server: str, suite: str, number: int, name: str) -> None:
     """The real litmus passes on the bridge."""
@@ -23,7 +24,7 @@ def test_program(by_program: Verdict, server: str, suite: str, number: int, name
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("server", POLICIES)
+@pytest.mark.parametrize("server", BRIDGES)
 @pytest.mark.parametrize("suite", SUITES)
 def test_nothing_is_missing(by_program: Verdict, server: str, suite: str) -> None:
     """litmus ran the tests that we know, all of them, and warned of nothing."""

@@ -147,6 +147,23 @@ def test_a_lock_holds_for_all(running: Serving) -> None:
     assert set(on_many(running, lambda dav: dav.put("a.txt", b"content").status, 4)) <= {201, 204}
 
 
+def test_a_write_is_seen_on_all(running: Serving) -> None:
+    """What one worker has written, replaced, renamed or deleted is so for every read that begins afterwards (law 1)."""
+    with closing(running.dav()) as client:
+        assert set(on_many(running, lambda dav: dav.get("new.txt").status, 6)) == {404}
+        client.put("new.txt", b"one", check=201)
+        assert set(on_many(running, lambda dav: dav.get("new.txt").body)) == {b"one"}
+        client.put("new.txt", b"two", check=204)
+        assert set(on_many(running, lambda dav: dav.get("new.txt").body)) == {b"two"}
+        client.move("new.txt", "old.txt", check=201)
+        assert set(on_many(running, lambda dav: (dav.get("new.txt").status, dav.get("old.txt").body))) == {
+            (404, b"two")
+        }
+        client.delete("old.txt", check=204)
+        assert set(on_many(running, lambda dav: b"old.txt" in dav.propfind(depth=1).body)) == {False}
+    assert running.answered("GET") == {"1", "2"}
+
+
 def test_a_pause_holds_for_all(running: Serving, emulator: Emulator) -> None:
     """Microsoft throttles one worker: no other sends anything before the end of the pause."""
     emulator.faults.add("*", Status(429, retry_after=120, code="activityLimitReached"))
