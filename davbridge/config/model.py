@@ -36,6 +36,12 @@ def _addresses(value: Any) -> Any:
     return addresses
 
 
+def _usual_workers() -> int:
+    """As many as the cores that this process may use; more than four seldom find work."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, 4)
+
+
 def _https(value: str) -> str:
     if urlsplit(value).scheme != "https" or not urlsplit(value).hostname:
         raise ValueError("must be a URL that begins with https://")
@@ -85,7 +91,7 @@ class Server(Model):
     listen: Annotated[list[str], BeforeValidator(_addresses)] = Field(default=["127.0.0.1:8080"], min_length=1)
     tls: Tls | None = None
     behind_proxy: BehindProxy | None = None
-    workers: int = Field(default=1, ge=1, le=32)
+    workers: int = Field(default_factory=_usual_workers, ge=1, le=32)
     metrics: Annotated[str | None, _not_yet("leave it out")] = None
 
 

@@ -96,7 +96,7 @@ class Supervisor:
             crew.reached(number, Stage.STARTING)
             with contextlib.suppress(OSError):
                 self._members[number].channel.send(Stage.STARTING)
-        if crew.complete and not self._announced:
+        if crew.complete and not (self._announced or crew.stopping):
             self._announced = True
             service.announce(self._reservation.addresses, self._ready)
         if crew.stopping:
