@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import socket
 import subprocess
 import sys
@@ -15,7 +14,8 @@ import pytest
 import yaml
 
 from davbridge.emulator import Emulator
-from tests.support.ports import free_port, wait_for_port
+from tests.support.ports import free_port
+from tests.support.serving import serving
 from tests.support.world import configuration
 
 Change = Callable[[dict], None]
@@ -55,21 +55,14 @@ def run(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
 
 def test_serve_and_stop(config: Path) -> None:
     """It answers, and SIGTERM ends it with status 0."""
-    port = int(yaml.safe_load(config.read_text())["server"]["listen"].rpartition(":")[2])
-    process = subprocess.Popen(
-        [sys.executable, "-m", "davbridge", "serve", "--config", str(config)], stderr=subprocess.PIPE, text=True
-    )
-    try:
-        wait_for_port(port)
-        request = urllib.request.Request(f"http://127.0.0.1:{port}/", method="OPTIONS")
-        with urllib.request.urlopen(request, timeout=10) as answer:
+    with serving(config) as running:
+        with urllib.request.urlopen(
+            urllib.request.Request(f"http://{running.address}/", method="OPTIONS"), timeout=10
+        ) as answer:
             assert answer.headers["DAV"].startswith("1, 2")
-    finally:
-        process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=60)
-    assert process.returncode == 0
-    assert "Traceback" not in errors
-    assert "serving on 127.0.0.1" in errors
+        assert running.end() == 0
+    assert "Traceback" not in running.log
+    assert "serving on 127.0.0.1" in running.log
 
 
 def test_check(config: Path) -> None:
