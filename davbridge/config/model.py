@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from davbridge.auth.passwords import is_hash
-from davbridge.edge.server import parse_listen
+from davbridge.edge.addresses import parse_listen
 from davbridge.errors import ConfigError
 from davbridge.redact import Secret
 

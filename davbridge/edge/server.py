@@ -7,9 +7,7 @@ or one letter a minute, holds a file descriptor and no thread (facts: stack B5).
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import re
 import socket
 import ssl
 import threading
