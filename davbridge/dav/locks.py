@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from davbridge.clock import Clock
 from davbridge.paths import DavPath
+from davbridge.store.copy import Copy
 from davbridge.store.database import Database, Row, Transaction
 
 SCHEMA = (
@@ -54,6 +55,7 @@ class LockTable:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._copy = Copy(database)
 
     def grant(
         self, mount: str, path: DavPath, user: str, *, exclusive: bool, infinite: bool, owner: str, seconds: int
@@ -119,7 +121,8 @@ class LockTable:
 
     def any(self, mount: str) -> bool:
         """Whether the mount has any lock: most requests need to look no further."""
-        return bool(self._database.read("SELECT 1 FROM locks WHERE mount = ? LIMIT 1", (mount,)))
+        sql = "SELECT 1 FROM locks WHERE mount = ? LIMIT 1"
+        return self._copy.get(mount, lambda: bool(self._database.read(sql, (mount,))))
 
     def _around(self, transaction: Transaction, mount: str, path: DavPath, *, below: bool) -> list[Lock]:
         where, values = _own_and_above(path)

@@ -28,6 +28,8 @@ class Database:
         self._path = path
         self._durable = durable
         self._local = threading.local()
+        self._watcher: sqlite3.Connection | None = None
+        self._watching = threading.Lock()
 
     @classmethod
     def open(cls, path: Path, schema: Sequence[str], *, durable: bool = True) -> Database:
@@ -64,6 +66,21 @@ class Database:
         with _translated():
             return self._connection().execute(sql, parameters).fetchall()
 
+    def version(self) -> int:
+        """A number that changes with every commit to the file, by any thread of any process.
+
+        Copies in memory are good while it stands still: ask for the version first and read the rows after it, since a
+        commit in between then makes the copy look older than it is, never newer. The number is this process's own.
+        """
+        with _translated(), self._watching:
+            if self._watcher is None:
+                # data_version tells of the commits of other connections only, so this one never writes
+                self._watcher = sqlite3.connect(
+                    self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+                )
+            version: int = self._watcher.execute("PRAGMA data_version").fetchall()[0][0]
+            return version
+
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """A write transaction: committed at the end of the block, rolled back when it raises.
@@ -83,7 +100,11 @@ class Database:
             connection.execute("COMMIT")
 
     def close(self) -> None:
-        """Close the calling thread's connection; others close with their threads."""
+        """Close the calling thread's connection and the watcher; others close with their threads."""
+        with self._watching:
+            if self._watcher is not None:
+                self._watcher.close()
+                self._watcher = None
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is not None:
             connection.close()
