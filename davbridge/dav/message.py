@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from davbridge.clock import Clock
+from davbridge.dav.propfind.prepared import Prepared
 from davbridge.drivers.protocol import Driver
 from davbridge.paths import DavPath
 
@@ -68,6 +69,9 @@ class Shared:
     """Bytes that one upload of unknown length may put on disk."""
     spool_folder: str | None = None
     """Where it is put; None: the system's temporary folder."""
+    infinite_depth: int = 0
+    """Items that a PROPFIND with Depth infinity may list; 0: there is none."""
+    prepared: Prepared = field(default_factory=Prepared)
 
 
 @dataclass
@@ -115,9 +119,11 @@ class Request:
 class Response:
     """Status, headers and body blocks. The dispatcher adds security headers and, for known bodies, Content-Length.
 
-    `body` may be a generator; when it has a `close` method the server calls it however the response ends.
+    `body` may be a generator; when it has a `close` method the server calls it however the response ends. `streamed`:
+    its length is not known, so it goes out in chunks, to an HTTP/1.0 client until the connection is closed.
     """
 
     status: int
     headers: Headers = field(default_factory=list)
     body: Iterable[bytes] = ()
+    streamed: bool = False
