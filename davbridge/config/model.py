@@ -63,6 +63,7 @@ class Server(Model):
     tls: Tls | None = None
     behind_proxy: BehindProxy | None = None
     workers: Annotated[Literal[1], Field(description="one process, until the mirror is shared")] = 1
+    infinite_depth: int = Field(default=0, ge=0)
     metrics: Annotated[str | None, _not_yet("leave it out")] = None
 
     @field_validator("workers", mode="before")
