@@ -91,7 +91,8 @@ def _language(node: Any) -> str | None:
 
 def empty_element(name: str) -> str:
     """`{namespace}local` as an empty element; our own prefix where we have one."""
-    namespace, _, local = name[1:].rpartition("}")
+    namespace, _, local = name.rpartition("}")
+    namespace = namespace[1:]
     if not namespace:
         return f'<{local} xmlns=""/>'
     if namespace == "DAV:":
