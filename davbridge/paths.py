@@ -33,6 +33,8 @@ _GRAPH_SAFE = "-._~"
 
 def fold(name: str) -> str:
     """The key under which OneDrive would call two names the same: NFC, case-folded."""
+    if name.isascii():
+        return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from davbridge.clock import Clock
@@ -74,6 +75,13 @@ class Shared:
     prepared: Prepared = field(default_factory=Prepared)
 
 
+@cache
+def _key(name: str) -> str:
+    """The header's name in WSGI."""
+    key = name.upper().replace("-", "_")
+    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else "HTTP_" + key
+
+
 @dataclass
 class Request:
     """One request. `path` lies below `mount`; `prefix` is the raw request path, for hrefs that must repeat it."""
@@ -89,10 +97,7 @@ class Request:
 
     def header(self, name: str) -> str:
         """The header's value stripped, or empty. `name` as in HTTP: `If-Match`."""
-        key = name.upper().replace("-", "_")
-        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-            key = "HTTP_" + key
-        return str(self.environ.get(key, "")).strip()
+        return str(self.environ.get(_key(name), "")).strip()
 
     @property
     def agent(self) -> str:

@@ -28,7 +28,7 @@ class Database:
         self._path = path
         self._durable = durable
         self._local = threading.local()
-        self._watcher: sqlite3.Connection | None = None
+        self._watcher: sqlite3.Cursor | None = None
         self._watching = threading.Lock()
 
     @classmethod
@@ -72,14 +72,17 @@ class Database:
         Copies in memory are good while it stands still: ask for the version first and read the rows after it, since a
         commit in between then makes the copy look older than it is, never newer. The number is this process's own.
         """
-        with _translated(), self._watching:
-            if self._watcher is None:
-                # data_version tells of the commits of other connections only, so this one never writes
-                self._watcher = sqlite3.connect(
-                    self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-                )
-            version: int = self._watcher.execute("PRAGMA data_version").fetchall()[0][0]
-            return version
+        try:
+            with self._watching:
+                if self._watcher is None:
+                    # data_version tells of the commits of other connections only, so this one never writes
+                    self._watcher = sqlite3.connect(
+                        self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+                    ).cursor()
+                version: int = self._watcher.execute("PRAGMA data_version").fetchall()[0][0]
+                return version
+        except sqlite3.OperationalError as error:
+            raise Busy("the bridge's state file is busy", 1.0) from error
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -103,7 +106,7 @@ class Database:
         """Close the calling thread's connection and the watcher; others close with their threads."""
         with self._watching:
             if self._watcher is not None:
-                self._watcher.close()
+                self._watcher.connection.close()
                 self._watcher = None
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is not None:
