@@ -97,9 +97,8 @@ PROTECTED = frozenset({*CLARK, "{DAV:}quota", "{DAV:}quotaused"} - {"{DAV:}getla
 """Clark names that a client may not set."""
 
 
-def element(name: str) -> str:
-    """The tag of one of our properties, with its prefix."""
-    return "CS:getctag" if name == "getctag" else "D:" + name
+TAGS = {name: "CS:getctag" if name == "getctag" else "D:" + name for name in CLARK.values()}
+"""The tag of each of our properties, with its prefix."""
 
 
 def lock_discovery(locks: Sequence[Lock], href: Callable[[Lock], str], now: float, *, lock_root: bool = True) -> str:

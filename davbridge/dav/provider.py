@@ -81,7 +81,7 @@ class PolicyProvider(DAVProvider):  # type: ignore[misc] # WsgiDAV ships no type
         if response.status in (204, 304):
             # these two may not have a length (RFC 9110 §8.6)
             headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
-        elif not response.streamed and not any(name.lower() == "content-length" for name, _ in headers):
+        elif not response.streamed and "Content-Length" not in dict(response.headers):
             if not isinstance(body, list | tuple):
                 raise TypeError("a body of unknown length needs its Content-Length")
             headers.append(("Content-Length", str(sum(map(len, body)))))

@@ -92,6 +92,9 @@ def test_a_kept_listing_has_its_length(large: Drive, dav: Dav) -> None:
     second = dav.propfind("one", depth=1, check=207)
     assert first.body == second.body
     assert int(second.header("Content-Length")) == len(second.body)
+    packed = [dav.propfind("one", depth=1, check=207, headers={"Accept-Encoding": "gzip"}) for _ in range(2)]
+    assert packed[0].body == packed[1].body
+    assert gzip.decompress(packed[1].body) == first.body
     large.driver.stamp = "5-6"  # type: ignore[attr-defined]
     assert dav.propfind("one", depth=1, check=207).header("Transfer-Encoding") == "chunked"
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from davbridge import deadline
 from davbridge.dav.message import Headers, Request, Response
 from davbridge.dav.propfind.folder import close
-from davbridge.dav.propfind.listing import Blocks
+from davbridge.dav.propfind.listing import Blocks, Kept
 
 STREAMED = 2 * 2**20
 """Bytes from which on a listing is sent before it is whole: some thousands of children."""
@@ -26,13 +26,14 @@ def respond(request: Request, blocks: Blocks) -> Response:
     """207 with these blocks."""
     headers: Headers = [("Content-Type", "application/xml; charset=utf-8"), ("Cache-Control", "no-cache")]
     held, rest = _held(blocks)
-    packs = _GZIP.search(request.environ.get("HTTP_ACCEPT_ENCODING", "")) is not None
+    codings = request.environ.get("HTTP_ACCEPT_ENCODING", "")
+    packs = bool(codings) and _GZIP.search(codings) is not None
     if packs and (rest is not None or sum(map(len, held)) > _WORTH_PACKING):
         headers += [("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding")]
     else:
         packs = False
     if rest is None:
-        blocks = list(_packed(held)) if packs else held
+        blocks = _packed_whole(request, held) if packs else held
         # one block is one system call and one packet, and most answers are small
         return Response(207, headers, [b"".join(blocks)] if sum(map(len, blocks)) < _SMALL else blocks)
     body = _joined(request, held, rest)
@@ -66,6 +67,18 @@ def _joined(request: Request, held: list[bytes], rest: Iterator[bytes]) -> Itera
             yield block
     finally:
         close(rest)
+
+
+def _packed_whole(request: Request, blocks: list[bytes]) -> list[bytes]:
+    """Packed, once for each listing that is kept: packing takes longer than all the rest of it."""
+    if not isinstance(blocks, Kept):
+        return list(_packed(blocks))
+    prepared = request.shared.prepared
+    packed = prepared.get(blocks.key)
+    if packed is None:
+        packed = b"".join(_packed(blocks))
+        prepared.put(blocks.key, packed)
+    return [packed]
 
 
 def _packed(blocks: Iterable[bytes]) -> Iterator[bytes]:

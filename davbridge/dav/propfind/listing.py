@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from davbridge.dav.message import Request
 from davbridge.dav.propfind.folder import Folder, close
-from davbridge.dav.propfind.render import TAIL, Page, escaped_href, leaves_of
+from davbridge.dav.propfind.hrefs import escaped_href, leaves_of
+from davbridge.dav.propfind.render import TAIL, Page
 from davbridge.dav.propfind.wanted import Wanted
 from davbridge.dav.refusal import Refusal
 from davbridge.drivers.protocol import Item
@@ -18,6 +19,12 @@ from davbridge.errors import NotFound, Unsupported
 from davbridge.paths import DavPath
 
 Blocks = list[bytes] | Iterator[bytes]
+
+
+class Kept(list[bytes]):
+    """Blocks that were made before; under `key` other forms of the same bytes can be kept, too."""
+
+    key: tuple[object, ...] = ()
 
 
 class Listing:
@@ -50,7 +57,9 @@ class Listing:
             key = (request.mount.name, item.id, item.stamp, self._base, self._page.key)
             if (kept := prepared.get(key)) is not None:
                 close(children)
-                return [first, kept, TAIL]
+                blocks = Kept([first, kept, TAIL])
+                blocks.key = ("packed", first, *key)
+                return blocks
         except BaseException:
             close(children)
             raise

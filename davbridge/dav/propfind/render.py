@@ -6,11 +6,8 @@ column: the hot loops are list comprehensions over items and one `join`, without
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from itertools import chain, repeat
-from urllib.parse import quote
 
 from davbridge.dav.locks import Lock
 from davbridge.dav.message import Request
@@ -22,49 +19,17 @@ from davbridge.dav.properties import (
     REPORTS,
     SUPPORTED_LOCK,
     SYNC,
-    element,
+    TAGS,
     file_tags,
     lock_discovery,
 )
+from davbridge.dav.propfind.frames import OPTIONAL, frames_of
+from davbridge.dav.propfind.hrefs import leaves_of
 from davbridge.dav.propfind.wanted import Wanted
 from davbridge.dav.xmlbody import empty_element
 from davbridge.drivers.protocol import Item, Tracks
-from davbridge.paths import DAV_SAFE
 
 TAIL = b"</D:multistatus>\n"
-_FOUND, _OK = "</D:href><D:propstat><D:prop>", "</D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat>"
-_LOST, _NOT_FOUND = "<D:propstat><D:prop>", "</D:prop><D:status>HTTP/1.1 404 Not Found</D:status></D:propstat>"
-_UNSAFE = re.compile(rf"[^A-Za-z0-9 \n{re.escape(DAV_SAFE)}]+")
-_OPTIONAL = frozenset({"getcontentlength", "getetag", "isFolder", "getctag", *SYNC})
-"""Properties that some items do not have."""
-
-
-class _Frames(dict[tuple[bool, ...], tuple[str, str]]):
-    """What stands before and behind an item's own properties, by which of the optional ones it lacks.
-
-    `extra` is the XML of further properties that it has, `absent` of those that it lacks besides.
-    """
-
-    def __init__(self, wanted: Wanted, extra: str, absent: str) -> None:
-        super().__init__()
-        self._optional = [name for name in wanted.live if name in _OPTIONAL]
-        self._always = len(wanted.live) > len(self._optional) or bool(extra) or not wanted.show_missing
-        self._wanted = wanted
-        self._extra = extra
-        self._absent = absent
-
-    def __missing__(self, lacks: tuple[bool, ...]) -> tuple[str, str]:
-        lost = ""
-        if self._wanted.show_missing:
-            gone = (f"<{element(name)}/>" for name, lacking in zip(self._optional, lacks, strict=True) if lacking)
-            lost = "".join(gone) + self._absent
-        lost = f"{_LOST}{lost}{_NOT_FOUND}" if lost else ""
-        if self._always or not all(lacks) or not lost:
-            frame = _FOUND, f"{self._extra}{_OK}{lost}</D:response>\n"
-        else:
-            frame = "</D:href>", f"{lost}</D:response>\n"
-        self[lacks] = frame
-        return frame
 
 
 class Page:
@@ -76,7 +41,7 @@ class Page:
         self._quota = self._quota_values()
         self._sync = self._sync_values()
         self._usual = self._extra((), {}), self._absent({})
-        self._frames: dict[tuple[str, str], _Frames] = {}
+        self._optional = [place for place, name in enumerate(wanted.live) if name in OPTIONAL]
 
     @property
     def head(self) -> bytes:
@@ -103,11 +68,9 @@ class Page:
         `base` is the beginning of their hrefs, escaped; `leaves` the ends, when these are not their names.
         """
         usual = self._usual if not locks and not dead else (self._extra(locks, dead or {}), self._absent(dead or {}))
-        frames = self._frames.get(usual)
-        if frames is None:
-            frames = self._frames[usual] = _Frames(self._wanted, *usual)
+        frames = frames_of(self._wanted, *usual)
         columns = [self._column(name, items) for name in self._wanted.live]
-        optional = [column for name, column in zip(self._wanted.live, columns, strict=True) if name in _OPTIONAL]
+        optional = [columns[place] for place in self._optional]
         before: Iterable[str]
         behind: Iterable[str]
         if any("" in column for column in optional):
@@ -121,7 +84,7 @@ class Page:
 
     def _column(self, name: str, items: Sequence[Item]) -> list[str]:
         """One property of all items, as elements; empty where an item has none."""
-        tag = element(name)
+        tag = TAGS[name]
         if name in SYNC:
             whole = f"<{tag}>{self._sync[name]}</{tag}>" if self._sync[name] else ""
             if self._wanted.names_only and whole:
@@ -173,26 +136,3 @@ class Page:
         token = driver.sync_token() if isinstance(driver, Tracks) else ""
         values = {"sync-token": f"urn:davbridge:sync:{token}", "supported-report-set": REPORTS}
         return {name: values[name] if token else "" for name in wanted}
-
-
-def leaves_of(items: Sequence[Item]) -> list[str]:
-    """The last segment of each item's href, percent-encoded, with a slash behind folders."""
-    leaves = _quoted([item.name for item in items])
-    return [leaf if item.kind is FILE else leaf + "/" for leaf, item in zip(leaves, items, strict=True)]
-
-
-def _quoted(names: Sequence[str]) -> list[str]:
-    """Each name percent-encoded: all at once, since most have nothing but spaces in them."""
-    parts = _UNSAFE.sub(_quote, "\n".join(names)).replace(" ", "%20").split("\n")
-    if len(parts) == len(names):
-        return parts
-    return [quote(name, safe=DAV_SAFE, errors="surrogatepass") for name in names]
-
-
-def _quote(found: re.Match[str]) -> str:
-    return quote(found[0], safe=DAV_SAFE, errors="surrogatepass")
-
-
-def escaped_href(raw: str) -> str:
-    """A raw request path, without slashes at its end, as the beginning of hrefs."""
-    return escape(raw.rstrip("/"))

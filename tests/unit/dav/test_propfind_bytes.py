@@ -21,7 +21,7 @@ from davbridge.drivers.sidestore import side_user
 from davbridge.errors import NameRefused
 from davbridge.paths import ROOT, DavPath, check_name, fold
 from davbridge.store.database import Database
-from tests.support.memory import Drive, open_state
+from tests.support.memory import Drive, Told, open_state
 from tests.support.multistatus import CS, Asked, D, Place, body_of, expected, segment, shape
 
 AGENTS = ("", "rclone/v1.70", "Microsoft-WebDAV-MiniRedir/10.0.19045", "WebDAVFS/3.0 Darwin/24.4.0 (arm64)")
@@ -134,6 +134,11 @@ def xml(name: str, value: str) -> str:
     return str(etree.tostring(element, encoding="unicode"))
 
 
+def unpacked(told: Told) -> bytes:
+    """The body, which only large answers have packed."""
+    return gzip.decompress(told.body) if "Content-Encoding" in told.headers else told.body
+
+
 def places(drive: Drive) -> list[Place]:
     """What a listing of `/folder` has to tell, from the drive and the tables."""
     view = drive.overlay.for_user("alice")
@@ -165,6 +170,7 @@ def test_the_bytes_mean_what_the_rfc_says(
     body = body_of(asked)
     told = [drive.propfind("/me/folder", "1", body, user_agent=asked.agent) for _ in range(2)]
     told.append(drive.propfind("/me/folder/", "1", body, user_agent=asked.agent))
+    kept = [drive.propfind("/me/folder", "1", body, user_agent=asked.agent, accept_encoding="gzip") for _ in range(2)]
     drive.shared.prepared._kept.clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(answer, "STREAMED", 0)
@@ -175,6 +181,7 @@ def test_the_bytes_mean_what_the_rfc_says(
     assert "Content-Length" not in streamed.headers
     assert {one.status for one in (*told, packed)} == {207}
     assert {one.body for one in told} == {gzip.decompress(packed.body)}
+    assert {unpacked(one) for one in kept} == {told[0].body}
     root = etree.fromstring(told[0].body)
     now = drive.clock.now().timestamp()
     wanted = [expected(one, asked, drive.driver.quota(), token, now) for one in places(drive)]
