@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,9 @@ from davbridge.edge.accesslog import AccessLog
 from davbridge.edge.forwarded import Forwarded
 from davbridge.errors import ConfigError
 from davbridge.graph import Graph
+from davbridge.mirror.file import MirrorFile
+from davbridge.mirror.folder import Mirrors
+from davbridge.mirror.pollers import Pollers
 from davbridge.paths import DavPath
 from davbridge.store.database import Database
 from davbridge.tokens import AccountSettings, SignedInAccount, TokenStore, open_account
@@ -44,6 +47,8 @@ class Bridge:
     accounts: dict[str, SignedInAccount]
     transports: list[Transport]
     database: Database
+    mirrors: Mirrors
+    pollers: Pollers
 
     def settle(self) -> None:
         """The work that comes with time: reserved names become files. To be called every few seconds."""
@@ -52,10 +57,12 @@ class Bridge:
 
     def close(self) -> None:
         """Let go of connections and files."""
+        self.pollers.stop()
         for transport in self.transports:
             transport.close()
         for account in self.accounts.values():
             account.close()
+        self.mirrors.close()
         self.database.close()
 
 
@@ -72,8 +79,12 @@ def build(config: Config, clock: Clock, limits: Limits | None = None) -> Bridge:
     graphs = {name: _graph(one, accounts[name], clock) for name, one in config.accounts.items()}
     table = LockTable(database, clock)
     uploads = UploadsTable(database, clock)
-    drivers = {name: make_driver(one, graphs[one.account], uploads, clock) for name, one in config.policies.items()}
-    overlays = {name: Overlay(driver, database, name, clock, _locked(table, name)) for name, driver in drivers.items()}
+    parts = DriverParts(Mirrors(folder / "mirror", clock), Pollers(clock), uploads, clock)
+    drivers = {name: make_driver(name, one, graphs[one.account], parts) for name, one in config.policies.items()}
+    overlays = {
+        name: Overlay(driver, database, name, clock, _locked(table, name, config.policies[name].access))
+        for name, driver in drivers.items()
+    }
     mounts = [
         Mount(name, policy.mount, overlays[name], policy.access, policy.download)
         for name, policy in config.policies.items()
@@ -96,7 +107,17 @@ def build(config: Config, clock: Clock, limits: Limits | None = None) -> Bridge:
         application, config.server.listen, Tls(str(tls.certificate), str(tls.key)) if tls else None, limits
     )
     transports = [graph.transport for graph in graphs.values()]
-    return Bridge(application, server, drivers, list(overlays.values()), accounts, transports, database)
+    return Bridge(
+        application,
+        server,
+        drivers,
+        list(overlays.values()),
+        accounts,
+        transports,
+        database,
+        parts.mirrors,
+        parts.pollers,
+    )
 
 
 def state_folder(config: Config) -> Path:
@@ -146,23 +167,37 @@ def _graph(account: Account, tokens: SignedInAccount, clock: Clock) -> Graph:
     return Graph(transport, tokens, base, clock)
 
 
-def make_driver(policy: Policy, graph: Graph, uploads: UploadsTable, clock: Clock) -> GraphDriver:
+@dataclass(frozen=True)
+class DriverParts:
+    """What all drivers of a bridge share."""
+
+    mirrors: Mirrors
+    pollers: Pollers
+    uploads: UploadsTable
+    clock: Clock
+
+
+def make_driver(name: str, policy: Policy, graph: Graph, parts: DriverParts) -> GraphDriver:
     """The driver of a policy; it looks its drive up with the first request."""
+
+    def watch(graph: Graph, drive_id: str, file: MirrorFile) -> Callable[[], None]:
+        return parts.pollers.watch(graph, drive_id, file, name, policy.poll)
+
+    shared: dict[str, Any] = {
+        "root": policy.root,
+        "clock": parts.clock,
+        "mirrors": parts.mirrors,
+        "account": policy.account,
+        "watch": watch,
+        "uploads": parts.uploads,
+    }
     if policy.driver == "onedrive":
-        return OneDrive.open(graph, user=policy.user, root=policy.root, clock=clock, uploads=uploads)
-    return SharePoint.open(
-        graph,
-        site=policy.site or "",
-        library=policy.library,
-        drive_id=policy.drive_id,
-        root=policy.root,
-        clock=clock,
-        uploads=uploads,
-    )
+        return OneDrive.open(graph, user=policy.user, **shared)
+    return SharePoint.open(graph, site=policy.site or "", library=policy.library, drive_id=policy.drive_id, **shared)
 
 
-def _locked(table: LockTable, policy: str) -> Callable[[DavPath], bool]:
-    return lambda path: bool(table.covering(policy, path))
+def _locked(table: LockTable, policy: str, access: Mapping[str, str]) -> Callable[[DavPath], bool]:
+    return lambda path: any(access.get(lock.user) == "write" for lock in table.covering(policy, path))
 
 
 def _hosts(config: Config) -> frozenset[str]:

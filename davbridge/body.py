@@ -34,6 +34,11 @@ class Body:
         self.remaining = length
         self._whole: bytes | None = None
 
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether the bytes can still be given from the first one on."""
+        return self._whole is not None or self.remaining == self.length
+
     def whole(self) -> bytes:
         """All bytes at once, for small bodies; may be asked for again.
 

@@ -20,6 +20,7 @@
      ├─ Busy                throttled or temporarily unavailable; carries a delay   503
      │   └─ NeedsSignIn     the Microsoft sign-in has ended; a person is needed     503
      ├─ BadUpstream         Microsoft answered nonsense, or not at all              502
+     │   ├─ RequestRefused  Graph does not understand what it was asked for          502
      │   └─ DownloadBroken  the download ended before its announced length          (connection cut)
      └─ UnknownOutcome      a write may or may not have happened                    504
 
@@ -113,6 +114,10 @@ class NeedsSignIn(Busy):
 
 class BadUpstream(BridgeError):
     """Microsoft's side answered something that cannot be used, or the connection failed (TLS, HTML, reset)."""
+
+
+class RequestRefused(BadUpstream):
+    """Graph calls the request malformed (400): it names something that this account, or this cloud, does not have."""
 
 
 class DownloadBroken(BadUpstream):

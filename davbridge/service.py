@@ -53,6 +53,7 @@ def run(config: Config, *, ready: Callable[[Bridge], None] | None = None, stop: 
             log.warning("there are no users: nobody gets in; add one under `users`")
         probe(bridge, clock)
         bridge.server.start()
+        bridge.pollers.start()
         _on_signals(stop)
         settling = threading.Thread(target=_settle, args=(bridge, stop), name="settling", daemon=True)
         settling.start()
@@ -64,6 +65,7 @@ def run(config: Config, *, ready: Callable[[Bridge], None] | None = None, stop: 
         notify("STOPPING=1")
         log.info("stopping: requests under way have %d seconds", DRAIN_SECONDS)
         bridge.server.drain(DRAIN_SECONDS)
+        bridge.pollers.stop()
         settling.join()
         bridge.settle()
     finally:
@@ -103,6 +105,9 @@ def _settle(bridge: Bridge, stop: threading.Event) -> None:
             bridge.settle()
         except BridgeError as error:
             log.warning("reserved names could not be settled: %s", error)
+        except Exception:
+            # without this thread, reserved names would never become files, and nothing would say so
+            log.exception("reserved names could not be settled")
 
 
 def notify(state: str) -> None:

@@ -22,5 +22,5 @@ with tempfile.NamedTemporaryFile(suffix=".pyz") as file:
 END
     fi
 fi
-echo "installing davbridge and what it needs (about half a minute) ..."
+echo "installing davbridge and what it needs (up to a minute) ..."
 "$venv/bin/python" -m pip install -q --disable-pip-version-check -e '.[dev]'

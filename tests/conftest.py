@@ -7,9 +7,14 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.support.dav import Dav
 from tests.support.world import MOUNTS, World, add_nginx, add_tls, running_world
+
+# a machine that is busy with something else is no reason to fail
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,8 @@
 
 A hash takes some 50 ms on purpose, and mounts send a password with every request; so what was right stays known for
 some minutes, as a keyed digest that is worth nothing outside this process. Wrong passwords slow the same client down:
-a delay and no ban, since clients try a stored wrong password many times while mounting.
+a delay and no ban, since clients try a stored wrong password many times while mounting. When many sit such a delay out,
+the next are sent away at once: somebody who guesses must not hold all threads.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ _FREE_FAILURES = 5
 _LONGEST_DELAY = 3.0
 _AT_ONCE = 4
 """Hashes at a time: each takes 64 MiB."""
+_MOST_WAITING = 8
+"""Requests that may sit a delay out: each holds one of the server's threads."""
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -40,12 +43,16 @@ class Gate:
         self._key = secrets.token_bytes(32)
         self._lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(_AT_ONCE)
+        self._waiting = threading.BoundedSemaphore(_MOST_WAITING)
         self._known: dict[bytes, tuple[str, float]] = {}
         self._failures: TTLCache[str, int] = TTLCache(4096, 600, clock.monotonic)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         environ.pop("davbridge.user", None)
-        user = self._user(environ)
+        try:
+            user = self._user(environ)
+        except _TooManyGuesses:
+            return _later(start_response)
         if user is None and environ["REQUEST_METHOD"] != "OPTIONS":
             return _challenge(start_response)
         environ["davbridge.user"] = user or ""
@@ -76,15 +83,24 @@ class Gate:
         with self._lock:
             failures = self._failures.get(address, 0)
         if failures >= _FREE_FAILURES:
-            self._clock.sleep(min(0.25 * (failures - _FREE_FAILURES + 1), _LONGEST_DELAY))
+            if not self._waiting.acquire(blocking=False):
+                raise _TooManyGuesses
+            try:
+                self._clock.sleep(min(0.25 * (failures - _FREE_FAILURES + 1), _LONGEST_DELAY))
+            finally:
+                self._waiting.release()
         with self._slots:
             right = verify(self._users.get(name), password)
         with self._lock:
             if right:
                 self._failures.pop(address, None)
             else:
-                self._failures[address] = failures + 1
+                self._failures[address] = self._failures.get(address, 0) + 1
         return right
+
+
+class _TooManyGuesses(Exception):
+    """So many wrong passwords have come that their delays would take the threads away from everybody else."""
 
 
 def _credentials(header: str) -> Iterable[tuple[str, str]]:
@@ -117,6 +133,20 @@ def _challenge(start_response: Any) -> Iterable[bytes]:
         "401 Unauthorized",
         [
             ("WWW-Authenticate", _REALM),
+            ("Content-Type", "text/plain; charset=utf-8"),
+            ("Content-Length", str(len(body))),
+            ("X-Content-Type-Options", "nosniff"),
+        ],
+    )
+    return [body]
+
+
+def _later(start_response: Any) -> Iterable[bytes]:
+    body = b"too many wrong passwords come from this address\n"
+    start_response(
+        "503 Service Unavailable",
+        [
+            ("Retry-After", "5"),
             ("Content-Type", "text/plain; charset=utf-8"),
             ("Content-Length", str(len(body))),
             ("X-Content-Type-Options", "nosniff"),

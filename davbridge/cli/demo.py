@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
 import secrets
 import shlex
+import shutil
+import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +22,7 @@ import yaml
 from davbridge.auth import hash_password
 from davbridge.config import load
 from davbridge.edge.server import parse_listen
+from davbridge.errors import ConfigError
 from davbridge.service import configure_logging, run
 
 if TYPE_CHECKING:
@@ -30,7 +34,11 @@ _USUAL_PORT = 8080
 
 
 @click.command()
-@click.option("--port", type=int, help="Port on 127.0.0.1; 0 for any. Default: 8080, or any when that is in use.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Port on 127.0.0.1; 0 for any. Default: 8080, or any when that is in use.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON line with the addresses instead of the page.")
 @click.option("--verbose", is_flag=True, help="Log each request.")
 def demo(port: int | None, as_json: bool, verbose: bool) -> None:
@@ -38,16 +46,18 @@ def demo(port: int | None, as_json: bool, verbose: bool) -> None:
     from davbridge.emulator import Emulator  # noqa: PLC0415 - only the demo has the emulator
 
     configure_logging(logging.INFO if verbose else logging.WARNING)
+    port = _free_port(port)
     password = secrets.token_urlsafe(9)
     with tempfile.TemporaryDirectory(prefix="davbridge-demo-") as name, Emulator.start() as emulator:
         folder = Path(name)
         seed(emulator)
-        config = load(_write_config(folder, emulator, password, _free_port(port)))
+        _sample(folder / "sample")
+        config = load(_write_config(folder, emulator, password, port))
 
         def ready(bridge: Bridge) -> None:
             base = f"http://{bridge.server.addresses[0]}"
             if as_json:
-                click.echo(json.dumps({"base": base, "user": USER, "password": password, **emulator.facts()}))
+                click.echo(json.dumps({**emulator.facts(), "base": base, "user": USER, "password": password}))
             else:
                 click.echo(page(base, password, folder))
 
@@ -57,18 +67,25 @@ def demo(port: int | None, as_json: bool, verbose: bool) -> None:
 
 
 def _free_port(wanted: int | None) -> int:
-    if wanted is not None:
-        return wanted
+    """The port to listen on: the usual one, or any when that is in use.
+
+    Raises:
+        ConfigError: the wanted one cannot be had.
+    """
     import socket  # noqa: PLC0415 - one look, here only
 
+    port = _USUAL_PORT if wanted is None else wanted
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", _USUAL_PORT))
-        except OSError:
-            click.echo(f"Port {_USUAL_PORT} is in use; taking another one.", err=True)
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            if wanted is not None:
+                reason = "may not be used by this user" if error.errno == errno.EACCES else "is in use"
+                raise ConfigError(f"port {port} {reason}: name another one with --port; 0 takes any") from None
+            click.echo(f"Port {port} is in use; taking another one.", err=True)
             return 0
-    return _USUAL_PORT
+    return port
 
 
 def _write_config(folder: Path, emulator: Emulator, password: str, port: int) -> Path:
@@ -127,11 +144,27 @@ def seed(emulator: Emulator) -> None:
     team.put("/Reports/2026/March.csv", b"day,files\n1,120\n2,98\n", modified=day)
 
 
+def _sample(folder: Path) -> None:
+    """A small folder to copy from: the current one may hold anything."""
+    (folder / "more").mkdir(parents=True)
+    (folder / "note.txt").write_text("Copied by rclone.\n")
+    (folder / "more" / "Fox \N{FOX FACE}.txt").write_text("Names may hold what Unicode has.\n")
+    (folder / "more" / "zeros.bin").write_bytes(bytes(1_000_000))
+
+
+def _rclone() -> str:
+    """The program as a shell finds it: by its name, or in the folder of this Python, where `make` puts it."""
+    beside = Path(sys.executable).with_name("rclone")
+    return shlex.quote(str(beside)) if not shutil.which("rclone") and beside.exists() else "rclone"
+
+
 def page(base: str, password: str, folder: Path) -> str:
     """What a person reads: where, who, and lines to paste. Each command is one line."""
     host = urlsplit(base).netloc
     auth = f"-u {USER}:{password}"
-    rclone = f"--webdav-url {base}/me --webdav-user {USER} --webdav-pass $(rclone obscure {password})"
+    rclone = _rclone()
+    remote = f"--webdav-url {base}/me --webdav-user {USER} --webdav-pass $({rclone} obscure {password})"
+    sample = shlex.quote(str(folder / "sample"))
     sudo = "" if os.geteuid() == 0 else "sudo "
     conf = shlex.quote(str(folder / "davfs2.conf"))
     davfs = f"printf '{USER}\\n{password}\\n' | {sudo}mount -t davfs -o conf={conf} {base}/me /mnt/davbridge"
@@ -143,15 +176,15 @@ davbridge serves an emulated OneDrive and an emulated SharePoint library:
   user:       {USER}
   password:   {password}
 
-Paste into another terminal:
+Paste into another terminal; the same works with /team in place of /me:
 
- curl: upload hello.txt, download it again
+ curl: upload hello.txt, download it under another name, compare
   echo hello > hello.txt; curl --fail -sS {auth} -T hello.txt {base}/me/
-  curl --fail -sS {auth} -O {base}/me/hello.txt
- rclone: copy the current folder, compare, mount
-  rclone copy {rclone} . :webdav:copied
-  rclone check --download {rclone} . :webdav:copied
-  mkdir -p /tmp/davbridge-rclone; rclone mount {rclone} :webdav: /tmp/davbridge-rclone --vfs-cache-mode writes
+  curl --fail -sS {auth} -o hello-again.txt {base}/me/hello.txt; cmp hello.txt hello-again.txt && echo the same
+ rclone: copy a sample folder, compare, mount
+  {rclone} copy {remote} {sample} :webdav:copied
+  {rclone} check --download {remote} {sample} :webdav:copied
+  mkdir -p /tmp/davbridge-rclone; {rclone} mount {remote} :webdav: /tmp/davbridge-rclone --vfs-cache-mode writes
  davfs2: as a folder of the system
   {sudo}mkdir -p /mnt/davbridge
   {davfs}

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import difflib
+import ssl
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from davbridge.config.model import Config
+from davbridge.config.model import Account, Cloud, Config, Tls
+from davbridge.config.words import not_yaml, told
 from davbridge.errors import ConfigError
 
 Place = tuple[str | int, ...]
+
+
+class _Refused(yaml.MarkedYAMLError):
+    """What YAML allows and this file does not."""
 
 
 def load(path: Path) -> Config:
@@ -35,19 +41,48 @@ def load(path: Path) -> Config:
         data = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError(f"{path}:{line}: {error.problem or 'this is not YAML'}") from None
+        message = str(error.problem) if isinstance(error, _Refused) else not_yaml(error)
+        raise ConfigError(f"{path}:{line}: {message}") from None
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: this is not YAML: {error}") from None
-    if not isinstance(data, dict):
+        raise ConfigError(f"{path}: this is not valid YAML: {str(error).splitlines()[0]}") from None
+    except ValueError as error:  # a thirteenth month
+        raise ConfigError(f"{path}: a value that looks like a date or a number is none; quote it: {error}") from None
+    if data is None:
         raise ConfigError(f"{path}: the file is empty; config.example.yaml shows what belongs into it")
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}:1: the file must be keys with values; config.example.yaml shows which")
     try:
-        config = Config.model_validate(data)
+        config = _resolved(Config.model_validate(data), path.parent)
     except ValidationError as error:
-        problems = [(tuple(one["loc"]), _message(one)) for one in error.errors()]
-        raise _error(path, root, problems) from None
+        raise _error(path, root, list(_problems(error))) from None
     if problems := list(_contradictions(config)):
         raise _error(path, root, problems)
-    return _resolved(config, path.parent)
+    return config
+
+
+def _problems(error: ValidationError) -> Iterator[tuple[Place, str]]:
+    """Each mistake once: a key that is missing since it is misspelt, and what pydantic tried besides, are left out."""
+    errors = error.errors()
+    guesses = {(*one["loc"][:-1], _guess(one)) for one in errors if one["type"] == "extra_forbidden"}
+    for one in errors:
+        place = tuple(one["loc"])
+        if one["type"] == "extra_forbidden":
+            guess = _guess(one)
+            yield place, "the key is not known" + (f"; did you mean {guess!r}?" if guess else "")
+        elif place not in guesses and not _other_branch(one):
+            yield place, told(typing.cast(Mapping[str, Any], one))
+
+
+def _guess(error: Any) -> str:
+    """The known key that a misspelt one was meant to be, or empty."""
+    place = error["loc"]
+    found = difflib.get_close_matches(str(place[-1]), _known_keys(place[:-1]), 1, 0.5)
+    return found[0] if found else ""
+
+
+def _other_branch(error: Any) -> bool:
+    """Whether this tells that a mapping is none of a union's words: it was meant to be the union's model."""
+    return error["type"] == "literal_error" and isinstance(error["input"], dict)
 
 
 def _contradictions(config: Config) -> Iterator[tuple[Place, str]]:
@@ -71,16 +106,24 @@ def _contradictions(config: Config) -> Iterator[tuple[Place, str]]:
                 account.client_secret.read()
             except ValueError as error:
                 yield ("accounts", name, "client_secret"), str(error)
+    if config.server.tls is not None:
+        yield from _unusable(config.server.tls)
 
 
-def _message(error: Any) -> str:
-    kind, place = error["type"], error["loc"]
-    if kind == "extra_forbidden":
-        return f"the key is not known{_nearest(str(place[-1]), _known_keys(place[:-1]))}"
-    if kind == "missing":
-        return "the key is missing"
-    message = str(error["msg"]).removeprefix("Value error, ")
-    return message[0].lower() + message[1:] if message else kind
+def _unusable(tls: Tls) -> Iterator[tuple[Place, str]]:
+    """What is wrong with certificate and key."""
+    files = {"certificate": tls.certificate, "key": tls.key}
+    for key, file in files.items():
+        try:
+            file.read_bytes()
+        except OSError as error:
+            yield ("server", "tls", key), f"{file} cannot be read: {error.strerror}"
+            return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tls.certificate, tls.key)
+    except ssl.SSLError as error:
+        reason = "they do not belong together" if "MISMATCH" in str(error) else "one of them is no PEM file of its kind"
+        yield ("server", "tls"), f"{tls.certificate} and {tls.key} cannot be used: {reason}"
 
 
 def _nearest(word: str, known: typing.Iterable[str]) -> str:
@@ -118,7 +161,11 @@ def _error(path: Path, root: yaml.Node | None, problems: Sequence[tuple[Place, s
 def _shown(place: Place) -> Place:
     # pydantic names the branch of a union, too
     return tuple(
-        part for part in place if not (isinstance(part, str) and (part[:1].isupper() or part.startswith("literal[")))
+        part
+        for part in place
+        if not (
+            isinstance(part, str) and (part in ("Cloud", "[key]") or part.startswith(("literal[", "lax-or-strict[")))
+        )
     )
 
 
@@ -137,18 +184,22 @@ def _line(node: yaml.Node | None, place: Place) -> int:
     return line
 
 
-def _refuse_repeated_keys(node: yaml.Node | None) -> None:
-    """YAML takes the last of two equal keys without a word; a policy would be gone."""
+def _refuse_repeated_keys(node: yaml.Node | None, above: tuple[yaml.Node, ...] = ()) -> None:
+    """YAML takes the last of two equal keys without a word; a policy would be gone. Nothing may contain itself."""
+    if node in above:
+        raise _Refused(problem="an alias stands inside what it names", problem_mark=node.start_mark)
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise _Refused(problem="a key must be a word", problem_mark=key.start_mark)
             if key.value in seen:
-                raise yaml.MarkedYAMLError(problem=f"the key {key.value!r} is there twice", problem_mark=key.start_mark)
+                raise _Refused(problem=f"the key {key.value!r} is there twice", problem_mark=key.start_mark)
             seen.add(key.value)
-            _refuse_repeated_keys(value)
+            _refuse_repeated_keys(value, (*above, node))
     elif isinstance(node, yaml.SequenceNode):
         for value in node.value:
-            _refuse_repeated_keys(value)
+            _refuse_repeated_keys(value, (*above, node))
 
 
 def _resolved(config: Config, folder: Path) -> Config:
@@ -162,4 +213,14 @@ def _resolved(config: Config, folder: Path) -> Config:
             update={"certificate": folder / server.tls.certificate, "key": folder / server.tls.key}
         )
         server = server.model_copy(update={"tls": tls})
-    return config.model_copy(update={"state": state, "server": server})
+    accounts = {name: _account_resolved(account, folder) for name, account in config.accounts.items()}
+    return config.model_copy(update={"state": state, "server": server, "accounts": accounts})
+
+
+def _account_resolved(account: Account, folder: Path) -> Account:
+    secret, cloud = account.client_secret, account.cloud
+    if secret is not None and secret.file is not None:
+        secret = secret.model_copy(update={"file": folder / secret.file.expanduser()})
+    if isinstance(cloud, Cloud) and cloud.ca_file is not None:
+        cloud = cloud.model_copy(update={"ca_file": folder / cloud.ca_file.expanduser()})
+    return account.model_copy(update={"client_secret": secret, "cloud": cloud})

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from davbridge.auth.passwords import is_hash
+from davbridge.edge.server import parse_listen
+from davbridge.errors import ConfigError
 from davbridge.redact import Secret
 
 
@@ -20,8 +22,18 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+def _addresses(value: Any) -> Any:
+    """One address or several, as a list."""
+    addresses = value if isinstance(value, list) else [value]
+    for one in addresses or [""]:
+        try:
+            parse_listen(one if isinstance(one, str) else "")
+        except ConfigError:
+            written = repr(one) if isinstance(one, str | int) and one != "" else "this"
+            raise ValueError(
+                f"{written} is no address: write host:port (127.0.0.1:8080), [address]:port or unix:/path, or a list"
+            ) from None
+    return addresses
 
 
 def _https(value: str) -> str:
@@ -39,6 +51,17 @@ def _not_yet(instead: str) -> Any:
     return BeforeValidator(refuse)
 
 
+def _http_or_https(value: str) -> str:
+    if urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname:
+        raise ValueError("must be a URL that begins with https:// or http://")
+    return value
+
+
+def _parts(value: str) -> str:
+    urlsplit(value)  # ValueError for half an IPv6 address
+    return value
+
+
 HttpsUrl = Annotated[str, AfterValidator(_https)]
 
 
@@ -53,13 +76,13 @@ class BehindProxy(Model):
     """A reverse proxy in front: whose word on scheme, host and client is taken, and the address that people use."""
 
     trusted: list[IPv4Network | IPv6Network] = Field(min_length=1)
-    public_url: str | None = None
+    public_url: Annotated[str, AfterValidator(_http_or_https)] | None = None
 
 
 class Server(Model):
     """Where the bridge listens."""
 
-    listen: Annotated[list[str], BeforeValidator(_as_list)] = Field(default=["127.0.0.1:8080"], min_length=1)
+    listen: Annotated[list[str], BeforeValidator(_addresses)] = Field(default=["127.0.0.1:8080"], min_length=1)
     tls: Tls | None = None
     behind_proxy: BehindProxy | None = None
     workers: Annotated[Literal[1], Field(description="one process, until the mirror is shared")] = 1
@@ -166,11 +189,20 @@ class Account(Model):
     client_secret: SecretPlace | None = None
     cloud: Literal["global", "us_gov", "us_gov_dod", "china"] | Cloud = "global"
 
-    @field_validator("sign_in")
+    @field_validator("cloud", mode="before")
     @classmethod
-    def _known_method(cls, value: str) -> str:
-        if value not in ("device_code", "client_secret"):
+    def _known_cloud(cls, value: Any) -> Any:
+        if not isinstance(value, dict | Cloud) and value not in CLOUDS:
+            raise ValueError(f"must be {', '.join(CLOUDS)}, or {{graph: https://…, login: https://…}}")
+        return value
+
+    @field_validator("sign_in", mode="before")
+    @classmethod
+    def _known_method(cls, value: Any) -> Any:
+        if value in ("browser", "certificate", "managed_identity"):
             raise ValueError(f"{value} is not available yet; use device_code or client_secret")
+        if value not in ("device_code", "client_secret"):
+            raise ValueError("must be device_code or client_secret")
         return value
 
     @model_validator(mode="after")
@@ -195,8 +227,9 @@ class Policy(Model):
     root: str = "/"
     download: Literal["proxy", "redirect", "auto"] = "auto"
     access: dict[str, Literal["read", "write"]] = {}
+    poll: Annotated[float, Field(ge=0, le=60)] = 15.0
     user: str | None = None
-    site: str | None = None
+    site: Annotated[str, AfterValidator(_parts)] | None = None
     library: str | None = None
     drive_id: str | None = None
 
@@ -207,6 +240,8 @@ class Policy(Model):
             raise ValueError("must be a path such as /me: with a slash before it, none behind it, and not / alone")
         if any(char in value for char in "%?#\\"):
             raise ValueError("may not contain % ? # or \\")
+        if any(name in (".", "..") for name in value.split("/")):
+            raise ValueError("may not contain . or .. as a name")
         return value
 
     @model_validator(mode="after")

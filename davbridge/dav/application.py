@@ -30,7 +30,7 @@ class Frame(WsgiDAVApp):  # type: ignore[misc] # WsgiDAV ships no types
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Hand the request to the provider of its share; `PATH_INFO` is decoded text here, not WSGI's Latin-1."""
         path = environ["PATH_INFO"]
-        share, provider = self.resolve_provider(path)
+        share, provider = self.resolve_provider(_share(environ["davbridge.path"]))
         environ["wsgidav.app"] = self
         environ["wsgidav.config"] = self.config
         environ["wsgidav.provider"] = provider
@@ -55,7 +55,7 @@ def make_application(mounts: Sequence[Mount], shared: Shared) -> WSGIApplication
     """
     root = Mount("", "", MountLists(mounts, shared.clock.now()), Everybody())
     providers = {"/": PolicyProvider(root, shared)}
-    providers |= {DavPath.parse(mount.path).__str__(): PolicyProvider(mount, shared) for mount in mounts}
+    providers |= {_share(DavPath.parse(mount.path)): PolicyProvider(mount, shared) for mount in mounts}
     frame = Frame(
         {
             "provider_mapping": providers,
@@ -87,3 +87,8 @@ def make_application(mounts: Sequence[Mount], shared: Shared) -> WSGIApplication
         return answer
 
     return application
+
+
+def _share(path: DavPath) -> str:
+    """The path as WsgiDAV compares it with its shares: it looks a share up by the name in lower case."""
+    return "/" + "/".join(path.folded).lower()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable, Sequence
+from datetime import UTC
 from functools import cache
 from urllib.parse import quote, unquote
 
@@ -30,7 +31,7 @@ _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>{{ title }}</title><style>{{ style }}</style></head><body>
 <nav aria-label="Path">{% for name, href in crumbs %}<a href="{{ href }}">{{ name }}</a> / {% endfor %}</nav>
-{% if rows %}<table><thead><tr><th>Name</th><th class="n">Size</th><th class="n">Modified</th></tr></thead><tbody>
+{% if rows %}<table><thead><tr><th>Name</th><th class="n">Size</th><th class="n">Modified (UTC)</th></tr></thead><tbody>
 {% for row in rows %}<tr><td><a href="{{ row.href }}">{{ row.icon }} {{ row.name }}</a></td>\
 <td class="n">{{ row.size }}</td><td class="n">{{ row.date }}</td></tr>
 {% endfor %}</tbody></table>{% else %}<p class="empty">This folder is empty.</p>{% endif %}
@@ -78,7 +79,7 @@ def _row(item: Item, base: str) -> dict[str, str]:
         "name": item.name,
         "icon": "\N{FILE FOLDER}" if item.is_folder else "\N{PAGE FACING UP}",
         "size": "" if item.is_folder else human_size(item.size),
-        "date": f"{item.modified:%Y-%m-%d %H:%M}",
+        "date": f"{item.modified.astimezone(UTC):%Y-%m-%d %H:%M}",
     }
 
 

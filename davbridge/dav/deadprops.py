@@ -61,14 +61,25 @@ class DeadProperties:
         sql = "SELECT 1 FROM dead_properties WHERE mount = ? LIMIT 1"
         return self._copy.get(mount, lambda: bool(self._database.read(sql, (mount,))))
 
+    def check(self, mount: str, path: DavPath, changes: Mapping[str, str | None]) -> None:
+        """Find out whether `change` would refuse.
+
+        Raises:
+            QuotaExceeded: as `change`.
+        """
+        if any(value is not None and len(value) > LARGEST_VALUE for value in changes.values()):
+            raise QuotaExceeded(f"a property may hold {LARGEST_VALUE} characters")
+        removed = {name for name, value in changes.items() if value is None}
+        if len((self.get(mount, path).keys() | changes.keys()) - removed) > MOST_VALUES:
+            raise _too_many()
+
     def change(self, mount: str, path: DavPath, changes: Mapping[str, str | None]) -> None:
         """Set, or with None remove, all of `changes` or none.
 
         Raises:
             QuotaExceeded: a value, or their number, is larger than we keep.
         """
-        if any(value is not None and len(value) > LARGEST_VALUE for value in changes.values()):
-            raise QuotaExceeded(f"a property may hold {LARGEST_VALUE} characters")
+        self.check(mount, path, changes)
         key = _key(path)
         with self._database.transaction() as transaction:
             for name, value in changes.items():
@@ -82,7 +93,7 @@ class DeadProperties:
                     )
             count = "SELECT count(*) FROM dead_properties WHERE mount = ? AND key = ?"
             if transaction.execute(count, (mount, key)).fetchone()[0] > MOST_VALUES:
-                raise QuotaExceeded(f"an item may have {MOST_VALUES} properties of its own")
+                raise _too_many()
 
     def forget(self, mount: str, path: DavPath) -> None:
         """Remove those of an item and of all below it."""
@@ -117,6 +128,10 @@ class DeadProperties:
                 "INSERT INTO dead_properties VALUES (?, ?, ?, ?)",
                 [(mount, new + row["key"][len(old) :], row["name"], row["value"]) for row in rows],
             )
+
+
+def _too_many() -> QuotaExceeded:
+    return QuotaExceeded(f"an item may have {MOST_VALUES} properties of its own")
 
 
 def _key(path: DavPath) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from davbridge.dav.message import Request
+from davbridge.dav.message import Request, as_sent
 from davbridge.dav.refusal import Refusal
 from davbridge.errors import BadPath
 from davbridge.paths import DavPath
@@ -39,10 +39,10 @@ def parse_destination(request: Request) -> DavPath:
     if "?" in raw or "#" in raw:
         raise Refusal(400, "the Destination may have no query and no fragment")
     try:
-        target, mount = DavPath.parse(raw), DavPath.parse(request.mount.path)
-    except BadPath as error:
+        target, mount = DavPath.parse(as_sent(raw)), DavPath.parse(request.mount.path)
+    except (BadPath, UnicodeError) as error:
         raise Refusal(400, f"the Destination is malformed: {error}") from None
-    if target.names[: len(mount.names)] != mount.names:
+    if not target.is_within(mount):
         raise Refusal(502, "the Destination is outside this mount")
     return request.spelled(target.relative_to(mount))
 

@@ -14,6 +14,7 @@ from math import ceil
 
 from davbridge import errors
 from davbridge.dav.message import Headers, Response
+from davbridge.dav.properties import xml_text
 from davbridge.dav.refusal import Refusal
 
 log = logging.getLogger(__name__)
@@ -80,9 +81,10 @@ def _page(
     """An XML body that DAV clients read (RFC 4918 §16) and a person can, too."""
     inner = "".join(f"<D:href>{escape(href)}</D:href>" for href in hrefs)
     element = f"<D:{condition}>{inner}</D:{condition}>" if condition else ""
+    text = xml_text(message)
     body = (
         '<?xml version="1.0" encoding="utf-8"?>\n'
-        f'<D:error xmlns:D="DAV:" xmlns:b="urn:davbridge">{element}<b:message>{escape(message)}</b:message></D:error>\n'
+        f'<D:error xmlns:D="DAV:" xmlns:b="urn:davbridge">{element}<b:message>{text}</b:message></D:error>\n'
     )
     content = ("Content-Type", "application/xml; charset=utf-8")
     return Response(status, [content, ("Cache-Control", "no-store"), *(headers or [])], [body.encode()])

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from davbridge.clock import Clock
+from davbridge.errors import QuotaExceeded
 from davbridge.paths import DavPath
 from davbridge.store.copy import Copy
 from davbridge.store.database import Database, Row, Transaction
@@ -24,6 +25,8 @@ SCHEMA = (
     "CREATE INDEX IF NOT EXISTS locks_by_place ON locks (mount, key)",
 )
 DEFAULT_SECONDS, LONGEST_SECONDS = 600, 3600 * 24
+MOST_LOCKS = 1000
+"""Locks of one user: a shared lock may be taken again and again, and each is looked at in listings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +61,32 @@ class LockTable:
         self._copy = Copy(database)
 
     def grant(
-        self, mount: str, path: DavPath, user: str, *, exclusive: bool, infinite: bool, owner: str, seconds: int
+        self,
+        mount: str,
+        path: DavPath,
+        user: str,
+        *,
+        exclusive: bool,
+        infinite: bool,
+        owner: str,
+        seconds: int,
+        binds: Callable[[Lock], bool] = lambda lock: True,
     ) -> Lock:
-        """Lock `path`, with everything below it when `infinite`.
+        """Lock `path`, with everything below it when `infinite`. `binds` says which locks of others count.
 
         Raises:
-            Conflict: a lock that excludes it.
+            Conflict: a lock that excludes it. QuotaExceeded: the user has `MOST_LOCKS` already.
         """
         token = f"urn:uuid:{uuid.UUID(bytes=secrets.token_bytes(16), version=4)}"
         now = self._now()
         with self._database.transaction() as transaction:
             transaction.execute("DELETE FROM locks WHERE expires <= ?", (now,))
             others = self._around(transaction, mount, path, below=infinite)
-            if clash := [lock for lock in others if exclusive or lock.exclusive]:
+            if clash := [lock for lock in others if (exclusive or lock.exclusive) and binds(lock)]:
                 raise Conflict(clash)
+            held = transaction.execute("SELECT count(*) FROM locks WHERE user = ?", (user,)).fetchone()[0]
+            if held >= MOST_LOCKS:
+                raise QuotaExceeded(f"a user may have {MOST_LOCKS} locks")
             values = (token, mount, _key(path), _text(path), user, owner, exclusive, infinite, seconds, now + seconds)
             transaction.execute("INSERT INTO locks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
         return Lock(token, mount, path, user, owner, exclusive, infinite, seconds, now + seconds)
@@ -118,6 +133,10 @@ class LockTable:
         where, values = _below(path)
         with self._database.transaction() as transaction:
             transaction.execute(f"DELETE FROM locks WHERE mount = ? AND {where}", (mount, *values))  # noqa: S608 - ours
+
+    def holds(self, token: str) -> bool:
+        """Whether the token is that of a lock, wherever it is."""
+        return bool(self._database.read("SELECT 1 FROM locks WHERE token = ? AND expires > ?", (token, self._now())))
 
     def any(self, mount: str) -> bool:
         """Whether the mount has any lock: most requests need to look no further."""

@@ -18,7 +18,7 @@ from davbridge.paths import DavPath
 
 if TYPE_CHECKING:
     from davbridge.dav.deadprops import DeadProperties
-    from davbridge.dav.locks import LockTable
+    from davbridge.dav.locks import Lock, LockTable
 
 Right = Literal["read", "write"]
 DownloadMode = Literal["proxy", "redirect", "auto"]
@@ -39,6 +39,10 @@ class Mount:
     driver: DriverSource
     access: Mapping[str, Right]
     download: DownloadMode = "proxy"
+
+    def binds(self, lock: Lock) -> bool:
+        """Whether a lock stands in anybody's way: those of users who may not write do not."""
+        return self.access.get(lock.user) == "write"
 
 
 class DriverSource(Protocol):
@@ -132,3 +136,12 @@ class Response:
     headers: Headers = field(default_factory=list)
     body: Iterable[bytes] = ()
     streamed: bool = False
+
+
+def as_sent(text: str) -> str:
+    """A part of a header whose characters beyond ASCII were not percent-encoded: UTF-8, which WSGI shows as Latin-1.
+
+    Raises:
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    return text.encode("latin-1").decode("utf-8")

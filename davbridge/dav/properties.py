@@ -26,9 +26,11 @@ SUPPORTED_LOCK = (
 REPORTS = "<D:supported-report><D:report><D:sync-collection/></D:report></D:supported-report>"
 CALENDAR_SERVER = "http://calendarserver.org/ns/"
 FILE = Kind.FILE
+# RFC 5323 §3.3: of whatever answers SEARCH, which files do, too
+_GRAMMARS = "<D:supported-query-grammar><D:grammar><D:basicsearch/></D:grammar></D:supported-query-grammar>"
 
 
-def text(value: str) -> str:
+def xml_text(value: str) -> str:
     """Escaped, and without the characters that XML cannot hold."""
     if not value.isprintable():
         value = "".join(
@@ -37,17 +39,17 @@ def text(value: str) -> str:
     return escape(value, quote=False)
 
 
-_type = lru_cache(1024)(text)
+_type = lru_cache(1024)(xml_text)
 
 
 def texts(values: Sequence[str]) -> list[str]:
-    """`text` of each, escaped all at once where none of them is odd."""
+    """`xml_text` of each, escaped all at once where none of them is odd."""
     joined = "\n".join(values)
     if joined.replace("\n", "").isprintable():
         parts = escape(joined, quote=False).split("\n")
         if len(parts) == len(values):
             return parts
-    return [text(value) for value in values]
+    return [xml_text(value) for value in values]
 
 
 LIVE: dict[str, Callable[[Items], Values]] = {
@@ -65,6 +67,7 @@ LIVE: dict[str, Callable[[Items], Values]] = {
     "ishidden": lambda items: ["1" if item.name.startswith("~$") else "0" for item in items],
     "isreadonly": lambda items: ["0" for _ in items],
     "getctag": lambda items: [item.stamp or None for item in items],
+    "supported-query-grammar-set": lambda items: [_GRAMMARS for _ in items],
 }
 """Properties that follow from the item alone; None: this item has none."""
 

@@ -19,7 +19,21 @@ from davbridge.dav import failure
 from davbridge.dav.message import Mount, Request, Response, Shared
 from davbridge.dav.refusal import Refusal
 from davbridge.dav.resources import FileResource, FolderResource
-from davbridge.dav.verbs import copy, delete, get, lock, mkcol, move, options, propfind, proppatch, put, unlock
+from davbridge.dav.verbs import (
+    copy,
+    delete,
+    get,
+    lock,
+    mkcol,
+    move,
+    options,
+    propfind,
+    proppatch,
+    put,
+    report,
+    search,
+    unlock,
+)
 from davbridge.errors import NotFound
 from davbridge.paths import DavPath
 
@@ -40,6 +54,8 @@ VERBS: dict[str, Verb] = {
     "MOVE": move.handle,
     "LOCK": lock.handle,
     "UNLOCK": unlock.handle,
+    "REPORT": report.handle,
+    "SEARCH": search.handle,
 }
 _WRITING = frozenset({"PROPPATCH", "PUT", "MKCOL", "DELETE", "MOVE"})
 _SLOW = _WRITING | {"COPY"}
@@ -119,11 +135,14 @@ class PolicyProvider(DAVProvider):  # type: ignore[misc] # WsgiDAV ships no type
 
 
 def raw_path(environ: dict[str, Any]) -> str:
-    """The request's path as it came, percent-encoded, without query; the edge puts it into REQUEST_URI."""
+    """The request's path as it came, percent-encoded, without query; the edge puts it into REQUEST_URI.
+
+    Of several slashes at its beginning one is left: an href may not begin with two, since it would name a host.
+    """
     raw = str(environ["REQUEST_URI"]).partition("?")[0]
-    if "://" in raw:  # absolute form (RFC 9112 §3.2.2)
-        raw = "/" + raw.split("://", 1)[1].partition("/")[2]
-    return raw
+    if not raw.startswith("/"):  # absolute form (RFC 9112 §3.2.2); in a path, `://` is part of names
+        raw = raw.partition("://")[2].partition("/")[2]
+    return "/" + raw.lstrip("/")
 
 
 def _verb(request: Request) -> Verb:

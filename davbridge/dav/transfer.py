@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from davbridge.dav.conditions import check_if, require_unlocked
+from davbridge.dav.conditions import check_if, check_preconditions, require_unlocked
 from davbridge.dav.destination import parse_destination
 from davbridge.dav.message import Request, Response
 from davbridge.dav.refusal import Refusal
@@ -24,6 +24,7 @@ def target_of(request: Request) -> DavPath:
     if source.folded != target.folded and (target.is_within(source) or source.is_within(target)):
         raise Refusal(403, "one of source and destination is inside the other")
     check_if(request)
+    check_preconditions(request, lambda: request.driver.stat(source))
     return target
 
 

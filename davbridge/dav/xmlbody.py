@@ -90,9 +90,8 @@ def _language(node: Any) -> str | None:
 
 
 def empty_element(name: str) -> str:
-    """`{namespace}local` as an empty element; our own prefix where we have one."""
-    namespace, _, local = name.rpartition("}")
-    namespace = namespace[1:]
+    """`{namespace}local`, or `local` alone, as an empty element; our own prefix where we have one."""
+    namespace, _, local = name.removeprefix("{").rpartition("}")
     if not namespace:
         return f'<{local} xmlns=""/>'
     if namespace == "DAV:":

@@ -6,7 +6,7 @@ from dataclasses import replace as changed
 
 from davbridge.clock import Clock
 from davbridge.drivers.items import to_item
-from davbridge.drivers.moving import parent_of, set_aside, standing
+from davbridge.drivers.moving import missing, parent_of, set_aside, standing
 from davbridge.drivers.pairs import check_pair
 from davbridge.drivers.protocol import Written
 from davbridge.drivers.tree import LAG_PAUSES, Tree, content_ref, folder_key, own_ref
@@ -68,6 +68,8 @@ def _make(
         return made
     try:
         made_id = copy_item(tree.graph, content_ref(item), parent=parent, name=name, replace=replaced is not None)
+    except NotFound:
+        raise missing(tree, item, parent, target) from None
     except UnknownOutcome:
         if item.kind != "file" or replaced is not None:
             raise  # of a tree nobody can tell whether it is complete
@@ -86,10 +88,14 @@ def _arrived(tree: Tree, clock: Clock, item: DriveItem, target: DavPath) -> Driv
         clock.sleep(pause)
         tree.cache.forget_path(target)
         made = tree.look(target, fresh=True)
-        if made is not None and made.kind == "file" and made.size == item.size:
-            tree.cache.wrote(made)
-            return made
+        if made is not None and made.kind == "file" and _alike(made, item):
+            return tree.cache.wrote(made)
     raise UnknownOutcome("the answer to the copy was lost, and it has not turned up")
+
+
+def _alike(made: DriveItem, item: DriveItem) -> bool:
+    known = made.quick_xor_hash and item.quick_xor_hash
+    return made.size == item.size and (not known or made.quick_xor_hash == item.quick_xor_hash)
 
 
 def _remember(tree: Tree, clock: Clock, item: DriveItem, parent: ItemRef, target: DavPath, made_id: str) -> DriveItem:
@@ -112,11 +118,11 @@ def _remember(tree: Tree, clock: Clock, item: DriveItem, parent: ItemRef, target
         remote=None,
         download_url=None,
     )
-    tree.cache.forget_children(folder_key(parent))
-    tree.cache.forget_path(target)
     if made_id:
         tree.cache.expect(made)
         return made
+    tree.cache.forget_children(folder_key(parent))
+    tree.cache.forget_path(target)
     try:
         return tree.find(target, fresh=True)
     except NotFound:

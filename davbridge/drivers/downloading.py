@@ -12,10 +12,19 @@ from dataclasses import replace
 from davbridge.drivers.items import etag_of, to_item
 from davbridge.drivers.protocol import Item, Span
 from davbridge.drivers.tree import Tree
-from davbridge.errors import BadUpstream, DownloadBroken, NotFound, PreconditionFailed, RangeNotSatisfiable, Unsupported
+from davbridge.errors import (
+    BadUpstream,
+    DownloadBroken,
+    Forbidden,
+    NotFound,
+    PreconditionFailed,
+    RangeNotSatisfiable,
+    Unsupported,
+)
 from davbridge.graph.downloads import ContentStream, UrlExpired, open_download
 from davbridge.graph.model import DriveItem
 from davbridge.mirror.keys import content_key
+from davbridge.mirror.versions import version_of
 from davbridge.paths import DavPath
 from davbridge.redact import Secret
 
@@ -56,7 +65,7 @@ def open_file(tree: Tree, path: DavPath, span: Span | None, if_match: str | None
         check_match(item, if_match, path)
         if span and span.start >= content.size:
             raise RangeNotSatisfiable(f"{path} has only {content.size} bytes", content.size)
-        stream = _open(tree, item, content, url, span)
+        stream = _open(tree, item, content, url, span, fresh=attempt > 0)
         if stream is not None and (attempt or _fits(stream, content)):
             return _download(tree, item, content, stream)
         if stream is not None:
@@ -88,7 +97,9 @@ def _file(tree: Tree, path: DavPath) -> DriveItem:
 
 def _url(tree: Tree, path: DavPath, item: DriveItem) -> tuple[DriveItem, Secret]:
     known = tree.urls.get(content_key(item))
-    return known or _fresh_url(tree, path, item)
+    if known and (item.remote or etag_of(known[0]) == etag_of(item)):
+        return known
+    return _fresh_url(tree, path, item)
 
 
 def _fresh_url(tree: Tree, path: DavPath, item: DriveItem) -> tuple[DriveItem, Secret]:
@@ -103,17 +114,21 @@ def _fresh_url(tree: Tree, path: DavPath, item: DriveItem) -> tuple[DriveItem, S
     return content, content.download_url
 
 
-def _open(tree: Tree, item: DriveItem, content: DriveItem, url: Secret, span: Span | None) -> ContentStream | None:
+def _open(
+    tree: Tree, item: DriveItem, content: DriveItem, url: Secret, span: Span | None, *, fresh: bool
+) -> ContentStream | None:
     def reopen() -> Secret:
-        fresh = tree.refresh(item)
-        if etag_of(fresh) != etag_of(content) or fresh.download_url is None:
+        now = tree.refresh(item)
+        if etag_of(now) != etag_of(content) or now.download_url is None:
             raise DownloadBroken("the file changed while it was downloaded")
-        return fresh.download_url
+        return now.download_url
 
     start, end = (span.start, span.end) if span else (0, None)
     try:
         return open_download(tree.graph, url, start=start, end=end, reopen=reopen)
-    except UrlExpired:
+    except UrlExpired as expired:
+        if fresh and isinstance(expired.cause, Forbidden):
+            raise expired.cause from None  # a policy, or malware (§2.7): no other address will do
         return None
 
 
@@ -121,9 +136,14 @@ def _fits(stream: ContentStream, content: DriveItem) -> bool:
     """False when the answer is known to be another version than `content` describes."""
     if stream.total != content.size:
         return False
-    guid, _, version = stream.etag.strip('"').partition(",")
-    known_guid, _, known_version = content.etag.strip('"').partition(",")
-    return guid != known_guid or version == known_version
+    told, known = stream.etag.strip('"'), content.etag.strip('"')
+    guid, comma, version = told.partition(",")
+    known_guid, known_comma, known_version = known.partition(",")
+    if comma and known_comma:
+        return guid != known_guid or version == known_version
+    # classic personal drives count inside the tag (§2.4); tags of another form tell nothing
+    comparable = version_of(told) is not None and version_of(known) is not None
+    return told == known or not comparable
 
 
 def _download(tree: Tree, item: DriveItem, content: DriveItem, stream: ContentStream) -> GraphDownload:

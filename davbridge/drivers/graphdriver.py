@@ -10,30 +10,35 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from cachetools import LRUCache
-
 from davbridge.body import Body
 from davbridge.clock import Clock
 from davbridge.drivers.copying import copy
 from davbridge.drivers.downloading import check_match, file_url, open_file
-from davbridge.drivers.items import is_shown, to_item
+from davbridge.drivers.following import changes, search, sync_token
+from davbridge.drivers.items import to_item
 from davbridge.drivers.moving import move
-from davbridge.drivers.protocol import Download, Item, Quota, Span, Times, Written
+from davbridge.drivers.protocol import Changes, Download, Item, Quota, Span, Times, Written
 from davbridge.drivers.storing import NO_TIMES, store
 from davbridge.drivers.tree import Tree, own_ref
 from davbridge.drivers.uploads import MemoryUploads, Uploads
-from davbridge.errors import AlreadyExists, NotFound, ParentNotFound, UnknownOutcome, Unsupported
+from davbridge.errors import AlreadyExists, NotFound, ParentNotFound, PreconditionFailed, UnknownOutcome, Unsupported
 from davbridge.graph.client import Graph
 from davbridge.graph.drives import get_drive
-from davbridge.graph.items import create_folder, delete_item, get_item, update_item
+from davbridge.graph.items import create_folder, delete_item, read_back, update_item
 from davbridge.graph.model import Drive, DriveItem, ItemRef
-from davbridge.mirror.cache import TTL_SECONDS, MetadataCache
-from davbridge.mirror.keys import content_key, key_of
+from davbridge.mirror.file import MirrorFile
+from davbridge.mirror.folder import Mirrors
+from davbridge.mirror.keys import key_of
+from davbridge.mirror.mirror import TTL_SECONDS, Mirror
+from davbridge.mirror.report import MirrorReport, report_of
 from davbridge.mirror.urls import DownloadUrls
 from davbridge.paths import DavPath
+from davbridge.query import Query
 from davbridge.redact import Secret
 
 QUOTA_SECONDS = 60.0
+WatchDrive = Callable[[Graph, str, MirrorFile], Callable[[], None]]
+"""Has a drive's mirror kept fresh from now on; what it returns is to be called with every request."""
 
 
 @dataclass(frozen=True)
@@ -54,17 +59,23 @@ class GraphDriver:
         find: Callable[[], Place],
         clock: Clock,
         *,
+        mirrors: Mirrors | None = None,
+        account: str = "",
+        watch: WatchDrive | None = None,
         cache_ttl: float = TTL_SECONDS,
         uploads: Uploads | None = None,
     ) -> None:
         self._graph = graph
         self._find = find
         self._clock = clock
+        self._mirrors = mirrors or Mirrors.temporary(clock)
+        self._account = account
+        self._watch = watch
+        self._attend: Callable[[], None] = _nothing
         self._cache_ttl = cache_ttl
         self._uploads = uploads or MemoryUploads(clock)
         self._lock = threading.Lock()
         self._opened: tuple[Place, Tree] | None = None
-        self._prepared: LRUCache[tuple[str, str], tuple[object, list[Item]]] = LRUCache(200)
         self._quota: tuple[float, Quota | None] | None = None
 
     def probe(self) -> str:
@@ -75,6 +86,11 @@ class GraphDriver:
         place = self._open()[0]
         owner = f" of {place.drive.owner}" if place.drive.owner else ""
         return f"{place.drive.kind} drive {place.drive.name!r}{owner}, root {place.root_name}"
+
+    def report(self) -> MirrorReport:
+        """How the drive's mirror stands. Raises: as `probe`."""
+        place, tree = self._open()
+        return report_of(tree.cache.file, place.drive.id)
 
     def forget(self) -> None:
         """Drop all that is known of the items, as after `cache_ttl` seconds."""
@@ -94,15 +110,7 @@ class GraphDriver:
 
     def children(self, path: DavPath) -> tuple[Item, Iterable[Item]]:
         folder, items = self._tree.children(path)
-        shown = self._shown(path, folder)
-        if not isinstance(items, tuple):
-            return shown, self._converted(items)
-        key = content_key(folder)
-        with self._lock:
-            known = self._prepared.get(key)
-            if known is None or known[0] is not items:
-                known = self._prepared[key] = (items, [to_item(item) for item in items if is_shown(item)])
-        return shown, known[1]
+        return self._shown(path, folder), self._converted(items)
 
     def open(self, path: DavPath, span: Span | None = None, *, if_match: str | None = None) -> Download:
         return open_file(self._tree, path, span, if_match)
@@ -131,9 +139,8 @@ class GraphDriver:
             parent = tree.folder(path.parent)
         else:
             parent = tree.ref(path.parent)
-        began = self._clock.now()
         try:
-            made = create_folder(tree.graph, parent, path.name)
+            made = self._make_folder(tree, parent, path.name)
         except NotFound:
             tree.cache.forget_path(path.parent)
             raise ParentNotFound(f"the folder {path.parent} does not exist") from None
@@ -141,27 +148,40 @@ class GraphDriver:
             tree.cache.forget_path(path)
             raise
         except UnknownOutcome:
-            found = get_item(tree.graph, parent.child(path.name))
-            if found.kind != "folder" or (began - found.created).total_seconds() > 120:
-                raise
-            made = found
-            tree.cache.wrote(made)
+            raise
         except Exception:
             tree.folder(path.parent)
             raise
-        else:
-            tree.cache.wrote_empty_folder(made)
         if not path.parent.is_root:
             tree.cache.learn_alias(path, made)
         return to_item(made)
 
+    def _make_folder(self, tree: Tree, parent: ItemRef, name: str) -> DriveItem:
+        began = self._clock.now()
+        try:
+            made = create_folder(tree.graph, parent, name)
+            tree.cache.wrote_empty_folder(made)
+            return made
+        except UnknownOutcome:
+            found = read_back(tree.graph, parent.child(name))
+            if found is None:
+                found = create_folder(tree.graph, parent, name)
+            if found.kind != "folder" or (began - found.created).total_seconds() > 120:
+                raise
+            tree.cache.wrote(found)
+            return found
+
     def move(self, source: DavPath, target: DavPath, *, replace: bool) -> Written:
-        return move(self._tree, self._uploads, source, target, replace=replace)
+        tree = self._tree
+        return self._again(source, lambda: move(tree, self._uploads, source, target, replace=replace))
 
     def copy(self, source: DavPath, target: DavPath, *, replace: bool, deep: bool = True) -> Written:
         place, tree = self._open()
         replaces_files = place.drive.kind != "personal"
-        return copy(tree, self._clock, source, target, replace=replace, deep=deep, replaces_files=replaces_files)
+        return self._again(
+            source,
+            lambda: copy(tree, self._clock, source, target, replace=replace, deep=deep, replaces_files=replaces_files),
+        )
 
     def delete(self, path: DavPath, *, if_match: str | None = None) -> None:
         """One call. `if_match` costs a look-up before it: Graph's own If-Match on DELETE does not work (§4.3)."""
@@ -176,10 +196,12 @@ class GraphDriver:
             return
         check_match(item, if_match, path)
         try:
-            self._delete(tree, own_ref(item))
+            delete_item(tree.graph, own_ref(item))
         except NotFound:
             tree.cache.forget(item)
             tree.cache.forget_path(path)
+            if if_match is not None:
+                raise PreconditionFailed(f"{path} has changed") from None
             self._delete_unknown(tree, path)
             return
         tree.cache.removed(item)
@@ -193,10 +215,26 @@ class GraphDriver:
             item = update_item(tree.graph, ref, created=times.created, modified=times.modified)
         except UnknownOutcome:  # the same times once more do no harm
             item = update_item(tree.graph, ref, created=times.created, modified=times.modified)
-        tree.cache.wrote(item)
+        except NotFound:
+            known = tree.known(path)
+            if known is None or path.is_root:
+                raise
+            tree.cache.forget(known)
+            ref = own_ref(tree.find(path, fresh=True))
+            item = update_item(tree.graph, ref, created=times.created, modified=times.modified)
+        item = tree.cache.wrote(item)
         if not path.is_root:
             tree.cache.learn_alias(path, item)
         return self._shown(path, item)
+
+    def sync_token(self) -> str:
+        return sync_token(self._tree)
+
+    def changes(self, path: DavPath, since: str, *, deep: bool, limit: int | None = None) -> Changes:
+        return changes(self._tree, path, since, deep=deep, limit=limit)
+
+    def search(self, path: DavPath, query: Query, *, deep: bool) -> Iterable[tuple[DavPath, Item]]:
+        return search(self._tree, path, query, deep=deep)
 
     def quota(self) -> Quota | None:
         now = self._clock.monotonic()
@@ -207,38 +245,43 @@ class GraphDriver:
 
     @property
     def _tree(self) -> Tree:
-        return self._open()[1]
+        tree = self._open()[1]
+        self._attend()
+        return tree
 
     def _open(self) -> tuple[Place, Tree]:
         with self._lock:
             if self._opened is None:
                 place = self._find()
                 root = key_of(place.root.drive_id, place.root.item_id)
-                cache = MetadataCache(self._clock, root, ttl=self._cache_ttl)
+                file = self._mirrors.open(self._account, place.drive.id)
+                cache = Mirror(file, root, ttl=self._cache_ttl)
                 tree = Tree(self._graph, place.root, cache, DownloadUrls(self._clock), self._clock)
+                if self._watch is not None:
+                    self._attend = self._watch(self._graph, place.drive.id, file)
                 self._opened = (place, tree)
             return self._opened
+
+    def _again(self, source: DavPath, work: Callable[[], Written]) -> Written:
+        """Do it once more when the source that we knew is gone: another of the same name may be there (law 6)."""
+        known = self._tree.known(source)
+        try:
+            return work()
+        except NotFound:
+            if known is None:
+                raise
+            return work()
 
     def _delete_unknown(self, tree: Tree, path: DavPath) -> None:
         """Delete by path; whatever was known of it is void."""
         try:
-            self._delete(tree, tree.ref(path))
+            delete_item(tree.graph, tree.ref(path))
         except NotFound:
             item = tree.find(path)  # a path through a shortcut is found in steps only
-            self._delete(tree, own_ref(item))
+            delete_item(tree.graph, own_ref(item))
             tree.cache.removed(item)
             return
         tree.cache.removed_path(path)
-
-    @staticmethod
-    def _delete(tree: Tree, ref: ItemRef) -> None:
-        try:
-            delete_item(tree.graph, ref)
-        except UnknownOutcome:
-            try:
-                delete_item(tree.graph, ref)
-            except NotFound:
-                return
 
     @staticmethod
     def _shown(path: DavPath, item: DriveItem) -> Item:
@@ -248,6 +291,10 @@ class GraphDriver:
     @staticmethod
     def _converted(items: Iterable[DriveItem]) -> Iterator[Item]:
         return (to_item(item) for item in items)
+
+
+def _nothing() -> None:
+    """Nobody watches the drive."""
 
 
 def _nameless(item: Item) -> Item:

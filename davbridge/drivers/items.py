@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from davbridge.drivers.protocol import Item, Kind
 from davbridge.graph.model import DriveItem
+from davbridge.mirror.tags import content_tag
 
 _KINDS = {"file": Kind.FILE, "folder": Kind.FOLDER, "package": Kind.PACKAGE}
 
@@ -16,8 +15,8 @@ def is_shown(item: DriveItem) -> bool:
 
 
 def etag_of(item: DriveItem) -> str:
-    """The DAV entity tag: hex digest of id and cTag, which changes with content only (§2.4); eTag where no cTag is."""
-    return hashlib.blake2b(f"{item.id}\n{item.ctag or item.etag}".encode(), digest_size=16).hexdigest()
+    """The DAV entity tag of a file, which changes with its content only; see `mirror.tags`."""
+    return item.tag or content_tag(item)
 
 
 def to_item(item: DriveItem) -> Item:
@@ -32,4 +31,5 @@ def to_item(item: DriveItem) -> Item:
         created=item.created.replace(microsecond=0),
         modified=item.modified.replace(microsecond=0),
         content_type=(item.mime_type or "application/octet-stream") if is_file else "",
+        stamp=item.stamp,
     )

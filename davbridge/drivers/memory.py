@@ -14,9 +14,11 @@ from datetime import datetime
 
 from davbridge.body import Body
 from davbridge.clock import Clock
+from davbridge.drivers.matching import select
 from davbridge.drivers.memorynode import MemoryDownload, Node
+from davbridge.drivers.memorysync import Views, view_of
 from davbridge.drivers.pairs import check_pair
-from davbridge.drivers.protocol import Item, Kind, Quota, Span, Times, Written
+from davbridge.drivers.protocol import Changes, Item, Kind, Quota, Span, Times, Written
 from davbridge.errors import (
     AlreadyExists,
     NotFound,
@@ -27,6 +29,7 @@ from davbridge.errors import (
     Unsupported,
 )
 from davbridge.paths import DavPath, fold
+from davbridge.query import Query
 from davbridge.redact import Secret
 
 SAFE_SAVE_SECONDS = 600.0
@@ -42,6 +45,7 @@ class MemoryDriver:
         self._count = 0
         self._changes = 0
         self._root = self._make("", Kind.FOLDER)
+        self._views = Views()
 
     def stat(self, path: DavPath) -> Item:
         with self._lock:
@@ -52,9 +56,7 @@ class MemoryDriver:
 
     def children(self, path: DavPath) -> tuple[Item, Iterable[Item]]:
         with self._lock:
-            node = self._find(path)
-            if node.kind is Kind.FILE:
-                raise Unsupported(f"{path} is a file and has no children")
+            node = self._folder(path)
             return node.item(), [child.item() for child in node.children.values()]
 
     def open(self, path: DavPath, span: Span | None = None, *, if_match: str | None = None) -> MemoryDownload:
@@ -175,6 +177,21 @@ class MemoryDriver:
             used = sum(len(node.content) for node in self._root.walk())
         return Quota(used, max(0, self._capacity - used))
 
+    def sync_token(self) -> str:
+        with self._lock:
+            return self._views.token(self._root)
+
+    def changes(self, path: DavPath, since: str, *, deep: bool, limit: int | None = None) -> Changes:
+        with self._lock:
+            self._folder(path)
+            return self._views.changes(self._root, path, since, deep=deep, limit=limit)
+
+    def search(self, path: DavPath, query: Query, *, deep: bool) -> Iterable[tuple[DavPath, Item]]:
+        with self._lock:
+            folder = self._folder(path)
+            found = [one for one in view_of(folder, path) if deep or one[0].parent == path]
+        return select(found, query)
+
     def add_package(self, path: DavPath) -> Item:
         """Make a OneNote notebook, which no DAV request can; for tests."""
         with self._lock:
@@ -209,6 +226,12 @@ class MemoryDriver:
             if key not in node.children:
                 raise NotFound(f"{path} does not exist")
             node = node.children[key]
+        return node
+
+    def _folder(self, path: DavPath) -> Node:
+        node = self._find(path)
+        if node.kind is Kind.FILE:
+            raise Unsupported(f"{path} is a file and has no children")
         return node
 
     def _parent(self, path: DavPath) -> Node:

@@ -18,8 +18,8 @@ from davbridge.drivers.pairs import check_pair
 from davbridge.drivers.protocol import Written
 from davbridge.drivers.tree import Tree, folder_key, own_ref
 from davbridge.drivers.uploads import Uploads
-from davbridge.errors import AlreadyExists, BridgeError, NotFound, ParentNotFound, UnknownOutcome, Unsupported
-from davbridge.graph.items import delete_item, get_item, update_item
+from davbridge.errors import AlreadyExists, BridgeError, Locked, NotFound, ParentNotFound, UnknownOutcome, Unsupported
+from davbridge.graph.items import delete_item, get_item, read_back, update_item
 from davbridge.graph.model import DriveItem, ItemRef
 from davbridge.graph.uploads import put_content, upload
 from davbridge.mirror.keys import content_key, key_of, own_key
@@ -85,7 +85,7 @@ def parent_of(tree: Tree, item: DriveItem, old: DriveItem | None, source: DavPat
 @contextmanager
 def set_aside(tree: Tree, old: DriveItem) -> Iterator[None]:
     """Give `old` another name for the block; delete it after success, give the name back after a failure."""
-    aside = update_item(tree.graph, own_ref(old), name=f"davbridge-replaced-{secrets.token_hex(8)}")
+    aside = _renamed(tree, old, f"davbridge-replaced-{secrets.token_hex(8)}")
     tree.cache.removed(old)
     try:
         yield
@@ -104,6 +104,22 @@ def set_aside(tree: Tree, old: DriveItem) -> Iterator[None]:
         # the move itself is done, and the client must hear that
         log.error("a replaced item could not be deleted and stays as %r: %s", aside.name, error)
         tree.cache.forget_children(key_of(old.drive_id, old.parent_id))
+
+
+def _renamed(tree: Tree, old: DriveItem, name: str) -> DriveItem:
+    """`old` under a name that nobody else uses; after a lost answer it must not be left there unnoticed."""
+    try:
+        return update_item(tree.graph, own_ref(old), name=name)
+    except UnknownOutcome:
+        try:
+            found = read_back(tree.graph, own_ref(old))
+        except UnknownOutcome:
+            with suppress(BridgeError):
+                update_item(tree.graph, own_ref(old), name=old.name)
+            raise
+        if found is not None and found.name == name:
+            return found
+        return update_item(tree.graph, own_ref(old), name=name)
 
 
 def _respell(tree: Tree, item: DriveItem, source: DavPath, target: DavPath) -> Written:
@@ -142,12 +158,13 @@ def _patch(
             )
             break
         except NotFound:
-            raise _missing(tree, item, parent, target) from None
+            raise missing(tree, item, parent, target) from None
         except UnknownOutcome:
-            found = get_item(tree.graph, own_ref(item))
-            arrived = compose(found.name) == compose(name) and (
-                not parent.path.is_root or found.parent_id == parent.item_id
-            )
+            found = read_back(tree.graph, own_ref(item))
+            if found is None:
+                raise missing(tree, item, parent, target) from None
+            same_name = compose(found.name) == compose(name)
+            arrived = same_name and (not parent.path.is_root or found.parent_id == parent.item_id)
             if arrived:
                 moved = found
                 break
@@ -156,13 +173,10 @@ def _patch(
     if replaced is not None:
         tree.cache.removed(replaced)
         tree.urls.drop(content_key(replaced))
-    tree.cache.wrote(moved)
-    if item.kind != "file":
-        tree.cache.forget_path(target)
-    return moved
+    return tree.cache.wrote(moved)
 
 
-def _missing(tree: Tree, item: DriveItem, parent: ItemRef, target: DavPath) -> Exception:
+def missing(tree: Tree, item: DriveItem, parent: ItemRef, target: DavPath) -> Exception:
     """Which of the two is not there: the item, or the folder."""
     try:
         get_item(tree.graph, own_ref(item))
@@ -181,12 +195,16 @@ def _save(tree: Tree, uploads: Uploads, item: DriveItem, old: DriveItem, source:
     """
     where = ItemRef(old.drive_id, old.parent_id).child(old.name)
     with open_file(tree, source, None, None) as download:
-        if download.length:
-            body = Body(download, download.length)
-            saved, _ = upload(tree.graph, where, body, created=old.created, modified=item.modified)
-        else:
-            saved, _ = put_content(tree.graph, where, b"")
-    tree.cache.wrote(saved)
+        try:
+            if download.length:
+                body = Body(download, download.length)
+                saved, _ = upload(tree.graph, where, body, created=old.created, modified=item.modified)
+            else:
+                saved, _ = put_content(tree.graph, where, b"")
+        except AlreadyExists:
+            # business drives take one upload session a file (§3.2)
+            raise Locked(f"{target} is being written by somebody else") from None
+    saved = tree.cache.wrote(saved)
     tree.urls.drop(content_key(saved))
     with suppress(NotFound):
         delete_item(tree.graph, own_ref(item))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from davbridge.clock import Clock
-from davbridge.drivers.graphdriver import GraphDriver, Place
+from davbridge.drivers.graphdriver import GraphDriver, Place, WatchDrive
 from davbridge.drivers.roots import find_root, folder_path
 from davbridge.drivers.uploads import Uploads
-from davbridge.errors import BadUpstream, ConfigError, NotFound
+from davbridge.errors import ConfigError, NotFound, RequestRefused
 from davbridge.graph.client import Graph
 from davbridge.graph.drives import get_my_drive, get_user_drive
 from davbridge.graph.model import Drive
-from davbridge.mirror.cache import TTL_SECONDS
+from davbridge.mirror.folder import Mirrors
 
 
 class OneDrive:
@@ -23,7 +23,9 @@ class OneDrive:
         user: str | None = None,
         root: str = "/",
         clock: Clock,
-        cache_ttl: float = TTL_SECONDS,
+        mirrors: Mirrors | None = None,
+        account: str = "",
+        watch: WatchDrive | None = None,
         uploads: Uploads | None = None,
     ) -> GraphDriver:
         """A driver that looks its drive up at first use, or by `probe`. `root`: a folder as people write it."""
@@ -31,7 +33,7 @@ class OneDrive:
         def find() -> Place:
             return find_root(graph, find_drive(graph, user), folder_path(root))
 
-        return GraphDriver(graph, find, clock, cache_ttl=cache_ttl, uploads=uploads)
+        return GraphDriver(graph, find, clock, mirrors=mirrors, account=account, watch=watch, uploads=uploads)
 
 
 def find_drive(graph: Graph, user: str | None) -> Drive:
@@ -44,7 +46,7 @@ def find_drive(graph: Graph, user: str | None) -> Drive:
     except NotFound:
         whose = f"{user!r}" if user else "the signed-in account"
         raise ConfigError(f"{whose} has no OneDrive; a licence for it, or a first visit, may be missing") from None
-    except BadUpstream as error:
+    except RequestRefused as error:
         if user:
             raise
         # an application has no `/me` (facts/graph.md §1.1): Graph answers 400

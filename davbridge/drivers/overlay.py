@@ -14,7 +14,7 @@ from typing import Protocol, runtime_checkable
 
 from davbridge.body import Body
 from davbridge.clock import Clock
-from davbridge.drivers.protocol import Changes, Download, Driver, Item, Quota, Span, Times, Tracks, Written
+from davbridge.drivers.protocol import Changes, Download, Driver, Item, Quota, Searches, Span, Times, Tracks, Written
 from davbridge.drivers.sidestore import LARGEST, SideFile, SideStore, side_user
 from davbridge.errors import (
     AlreadyExists,
@@ -27,11 +27,14 @@ from davbridge.errors import (
     Unsupported,
 )
 from davbridge.paths import DavPath, fold
+from davbridge.query import Query
 from davbridge.redact import Secret
 from davbridge.store.database import Database
 
 log = logging.getLogger(__name__)
 PLACEHOLDER_SECONDS = 30.0
+FILLING_SECONDS = 86_400.0
+"""While its content comes a placeholder is not due: no upload takes longer (facts/graph.md §3.6)."""
 
 
 @runtime_checkable
@@ -44,10 +47,10 @@ class Reserves(Protocol):
         Raises: ParentNotFound, NameRefused.
         """
 
-    def reserve_unseen(self, path: DavPath) -> bool:
+    def reserve_unseen(self, path: DavPath) -> None:
         """As `reserve`, where nothing is known of the name and a call would have to tell: it is looked at later.
 
-        False, and nothing is reserved, where it is known whether the name is free.
+        Raises: NameRefused.
         """
 
     def settle(self, path: DavPath) -> None:
@@ -88,7 +91,8 @@ class OverlaidDriver(Driver):
     # -- reading ------------------------------------------------------------------------------------------------
 
     def knows(self, path: DavPath) -> bool:
-        return self._store.find(path, self._user) is not None or self._driver.knows(path)
+        side = self._store.find(path, self._user)
+        return side_user(path, self._user) is not None or side is not None or self._driver.knows(path)
 
     def _find(self, path: DavPath) -> SideFile | None:
         """What the overlay has at `path`; a name that nobody has looked at yet is looked at now."""
@@ -151,15 +155,20 @@ class OverlaidDriver(Driver):
     def quota(self) -> Quota | None:
         return self._driver.quota()
 
+    # -- what only the drive can tell: side files are not in it, and come to no other client
+
     def sync_token(self) -> str:
-        """See `Tracks`; empty where the driver itself cannot tell."""
         return self._driver.sync_token() if isinstance(self._driver, Tracks) else ""
 
     def changes(self, path: DavPath, since: str, *, deep: bool, limit: int | None = None) -> Changes:
-        """See `Tracks`. Side files are not told: what they were cannot be asked for later."""
         if not isinstance(self._driver, Tracks):
-            raise Unsupported("nobody follows the changes of this tree")
+            raise Unsupported("nobody watches the tree")
         return self._driver.changes(path, since, deep=deep, limit=limit)
+
+    def search(self, path: DavPath, query: Query, *, deep: bool) -> Iterable[tuple[DavPath, Item]]:
+        if not isinstance(self._driver, Searches):
+            raise Unsupported("the tree cannot be searched")
+        return self._driver.search(path, query, deep=deep)
 
     # -- reserved names -----------------------------------------------------------------------------------------
 
@@ -175,13 +184,10 @@ class OverlaidDriver(Driver):
             return self._store.put(path, owner, b"").item
         return self._store.put(path, "", b"", placeholder=True, seconds=PLACEHOLDER_SECONDS).item
 
-    def reserve_unseen(self, path: DavPath) -> bool:
+    def reserve_unseen(self, path: DavPath) -> None:
         """See `Reserves`."""
-        if self._store.find(path, self._user) or side_user(path, self._user) is not None or self._driver.knows(path):
-            return False
         path.check()
         self._store.put(path, "", b"", placeholder=True, unseen=True, seconds=PLACEHOLDER_SECONDS)
-        return True
 
     def settle(self, path: DavPath) -> None:
         """See `Reserves`."""
@@ -237,9 +243,24 @@ class OverlaidDriver(Driver):
         if side is None:
             return self._driver.put(path, body, if_match=if_match, if_absent=if_absent, times=times)
         # the name was free when it was taken: whoever has it at Microsoft now came in between
-        written = self._driver.put(path, body, if_absent=True, times=times or side.times)
+        self._store.postpone(side, FILLING_SECONDS)
+        try:
+            written = self._fill(path, body, times or side.times)
+        except BaseException:
+            self._store.postpone(side, PLACEHOLDER_SECONDS)
+            raise
         self._store.remove(side)
         return Written(written.item, created=False)
+
+    def _fill(self, path: DavPath, body: Body, times: Times | None) -> Written:
+        """Write the content of a reserved name; an empty file that is there may be what `settle` has just made."""
+        try:
+            return self._driver.put(path, body, if_absent=True, times=times)
+        except PreconditionFailed:
+            item = self._driver.stat(path)
+            if item.is_folder or item.size or not body.is_repeatable:
+                raise
+            return self._driver.put(path, body, if_match=item.etag, times=times)
 
     def _put_side(self, path: DavPath, owner: str, body: Body, times: Times | None, *, created: bool) -> Written:
         if body.length > LARGEST:
@@ -273,19 +294,23 @@ class OverlaidDriver(Driver):
         side = self._find(source)
         if side is not None:
             return self._move_side(side, target, replace=replace)
-        hidden = self._cleared(target, replace=replace) if source.folded != target.folded else False
+        hidden = self._in_the_way(target, replace=replace) if source.folded != target.folded else None
         written = self._driver.move(source, target, replace=replace)
+        if hidden is not None:
+            self._store.remove(hidden)
         self._store.move_tree(source, target)
-        return Written(written.item, written.created and not hidden)
+        return Written(written.item, written.created and hidden is None)
 
     def copy(self, source: DavPath, target: DavPath, *, replace: bool, deep: bool = True) -> Written:
         side = self._find(source)
         if side is not None:
             return self._store_at(side, target, replace=replace)
-        hidden = self._cleared(target, replace=replace)
+        hidden = self._in_the_way(target, replace=replace)
         written = self._driver.copy(source, target, replace=replace, deep=deep)
+        if hidden is not None:
+            self._store.remove(hidden)
         self._store.forget_tree(target)
-        return Written(written.item, written.created and not hidden)
+        return Written(written.item, written.created and hidden is None)
 
     def _move_side(self, side: SideFile, target: DavPath, *, replace: bool) -> Written:
         written = self._store_at(side, target, replace=replace)
@@ -308,15 +333,12 @@ class OverlaidDriver(Driver):
             return False
         return True
 
-    def _cleared(self, target: DavPath, *, replace: bool) -> bool:
-        """Take a side file or placeholder out of the way of a target; whether there was one."""
+    def _in_the_way(self, target: DavPath, *, replace: bool) -> SideFile | None:
+        """A side file or placeholder at a target: to be removed after success, since what fails must change nothing."""
         side = self._find(target)
-        if side is None:
-            return False
-        if not replace:
+        if side is not None and not replace:
             raise AlreadyExists(f"{target} exists")
-        self._store.remove(side)
-        return True
+        return side
 
 
 def _marked(folder: Item, mark: str) -> Item:

@@ -17,6 +17,7 @@ from typing import Protocol, runtime_checkable
 
 from davbridge.body import Body
 from davbridge.paths import DavPath
+from davbridge.query import Query
 from davbridge.redact import Secret
 
 
@@ -34,8 +35,8 @@ class Item:
 
     `id` survives rename and move. `etag` is the bare DAV entity tag: letters, digits and `-` only, no quotes; it
     changes with the content and with nothing else (empty for folders). `size` in bytes (0 for folders). Times are
-    aware, UTC, whole seconds. `content_type` is empty for folders. `stamp`, of folders only: letters, digits and `-`; it
-    changes whenever anything in the tree below changes, the folder itself included; empty when nobody watches the tree.
+    aware, UTC, whole seconds. `content_type` is empty for folders. `stamp`, of folders only: letters, digits and `-`;
+    it changes whenever anything in the tree below changes, or the folder; empty when nobody watches the tree.
     """
 
     id: str
@@ -130,7 +131,7 @@ class Driver(Protocol):
     def children(self, path: DavPath) -> tuple[Item, Iterable[Item]]:
         """A folder and its children, in no order: a stream that is read once, and may raise in the middle.
 
-        While the folder's stamp is the same, so are the children. Whoever does not read on calls `close`, if it has one.
+        While the folder's stamp is the same, so are the children. Whoever stops reading calls `close`, if it has one.
 
         Raises: NotFound; Unsupported when `path` is a file.
         """
@@ -200,11 +201,12 @@ class Driver(Protocol):
 class Change:
     """An item that is new, changed or elsewhere since a sync token, or (`item` None) a path that nothing is at now.
 
-    `path` lies below the policy's root.
+    `path` lies below the policy's root. `folder`, of a removed one: it was a folder.
     """
 
     path: DavPath
     item: Item | None
+    folder: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +230,22 @@ class Tracks(Protocol):
 
         `deep`: in the whole tree below, else among the folder's own children. The folder itself is never told.
         A folder that was moved is a removal of its old path and a change of everything below the new one; what was
-        below a removed folder is not told.
+        below a removed folder is not told. A path is told once at most: where a folder has gone and another come,
+        `more` may be true without a limit, and the newcomer is told with the next token.
 
         Raises: NotFound, Unsupported (a file, or nobody watches), StaleToken (start over without a token).
+        """
+
+
+@runtime_checkable
+class Searches(Protocol):
+    """The ability to find items by what is known of them (RFC 5323)."""
+
+    def search(self, path: DavPath, query: Query, *, deep: bool) -> Iterable[tuple[DavPath, Item]]:
+        """What matches in a folder, by path below the policy's root, in the query's order and up to its limit.
+
+        `deep`: in the whole tree below, else among the folder's own children. The folder itself is never found. The
+        iterable may raise in the middle.
+
+        Raises: NotFound, Unsupported (a file, or nobody watches the tree).
         """

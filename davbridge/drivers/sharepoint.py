@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from davbridge.clock import Clock
-from davbridge.drivers.graphdriver import GraphDriver, Place
+from davbridge.drivers.graphdriver import GraphDriver, Place, WatchDrive
 from davbridge.drivers.roots import find_root, folder_path
 from davbridge.drivers.tree import content_ref
 from davbridge.drivers.uploads import Uploads
-from davbridge.errors import BadUpstream, ConfigError, Forbidden, NotFound
+from davbridge.errors import ConfigError, Forbidden, NotFound, RequestRefused
 from davbridge.graph.client import Graph
 from davbridge.graph.drives import get_drive, list_site_drives
 from davbridge.graph.model import Drive, Site
 from davbridge.graph.sites import get_shared_item, get_site
-from davbridge.mirror.cache import TTL_SECONDS
+from davbridge.mirror.folder import Mirrors
 from davbridge.paths import DavPath, fold
 
 _MANAGED = ("sites", "teams", "personal")
@@ -69,7 +69,9 @@ class SharePoint:
         drive_id: str | None = None,
         root: str = "/",
         clock: Clock,
-        cache_ttl: float = TTL_SECONDS,
+        mirrors: Mirrors | None = None,
+        account: str = "",
+        watch: WatchDrive | None = None,
         uploads: Uploads | None = None,
     ) -> GraphDriver:
         """A driver that looks its library up at first use, or by `probe`. `root`: a folder as people write it."""
@@ -77,7 +79,7 @@ class SharePoint:
         def find() -> Place:
             return find_place(graph, site, library, drive_id, root)
 
-        return GraphDriver(graph, find, clock, cache_ttl=cache_ttl, uploads=uploads)
+        return GraphDriver(graph, find, clock, mirrors=mirrors, account=account, watch=watch, uploads=uploads)
 
 
 def find_place(graph: Graph, site: str, library: str | None, drive_id: str | None, root: str) -> Place:
@@ -88,7 +90,7 @@ def find_place(graph: Graph, site: str, library: str | None, drive_id: str | Non
     if drive_id:
         try:
             return find_root(graph, get_drive(graph, drive_id), folder_path(root))
-        except (NotFound, BadUpstream):
+        except (NotFound, RequestRefused):
             raise ConfigError(f"there is no drive with the id {drive_id!r}, or the account cannot see it") from None
     url = SiteUrl.parse(site)
     if url.shared:
@@ -121,7 +123,7 @@ def _site(graph: Graph, url: SiteUrl, length: int) -> tuple[Site, int]:
     path = "/".join(url.names[:length])
     try:
         found = get_site(graph, url.host, path)
-    except (NotFound, BadUpstream):
+    except (NotFound, RequestRefused):
         raise ConfigError(f"there is no site {path or '/'!r} on {url.host}, or the account cannot see it") from None
     except Forbidden:
         raise ConfigError(f"the account may not see the site {path or '/'!r} on {url.host}") from None

@@ -223,7 +223,8 @@ class SideStore:
 
     def move_tree(self, source: DavPath, target: DavPath) -> None:
         """Carry everything below a folder along."""
-        self.forget_tree(target)
+        if key_of(source) != key_of(target):  # else it is the same folder in another spelling
+            self.forget_tree(target)
         with self._database.transaction() as transaction:
             sql = "SELECT rowid, path FROM side_files WHERE mount = ? AND key > ? AND key < ?"
             rows = transaction.execute(sql, (self._mount, key_of(source) + "/", key_of(source) + "0")).fetchall()

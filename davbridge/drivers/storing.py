@@ -13,11 +13,11 @@ from davbridge.body import Body
 from davbridge.drivers.downloading import check_match
 from davbridge.drivers.items import to_item
 from davbridge.drivers.protocol import Times, Written
-from davbridge.drivers.quickxor import quick_xor_hash
 from davbridge.drivers.tree import Tree, folder_key, own_ref
 from davbridge.drivers.uploads import Uploads
 from davbridge.errors import (
     AlreadyExists,
+    BridgeError,
     Locked,
     NotFound,
     ParentNotFound,
@@ -26,8 +26,9 @@ from davbridge.errors import (
     Unsupported,
 )
 from davbridge.graph.batch import LARGEST, IfFolder, NotDone
-from davbridge.graph.items import delete_item, get_item, update_item
+from davbridge.graph.items import delete_item, read_back, update_item
 from davbridge.graph.model import DriveItem, ItemRef
+from davbridge.graph.quickxor import quick_xor_hash
 from davbridge.graph.uploads import SIMPLE_LIMIT, put_content, upload
 from davbridge.mirror.keys import content_key
 from davbridge.paths import DavPath
@@ -59,7 +60,7 @@ def store(
         tree.urls.drop(content_key(old))
         tree.cache.forget(old)
         return Written(to_item(item), False)
-    tree.cache.wrote(item)
+    item = tree.cache.wrote(item)
     tree.urls.drop(content_key(item))
     if created:
         uploads.record(item.id)
@@ -104,12 +105,29 @@ def _store_seen(tree: Tree, job: _Job, old: DriveItem | None) -> tuple[DriveItem
         if job.in_session(SIMPLE_LIMIT):
             return job.upload(tree, target)
         item, created = _put(tree, job, target, old if job.if_match else None)
-        if job.times != NO_TIMES:
-            item = update_item(tree.graph, own_ref(item), created=job.times.created, modified=job.times.modified)
-        return item, created
+        return _timed(tree, job, item), created
     except NotFound:
+        if old is not None and job.if_match is not None:
+            # with If-Match the item itself may be what is missing
+            tree.cache.forget(old)
+            raise PreconditionFailed(f"{job.path} does not exist any more") from None
         tree.cache.forget_key(folder_key(folder))
         raise ParentNotFound(f"the folder {job.path.parent} does not exist any more") from None
+
+
+def _timed(tree: Tree, job: _Job, item: DriveItem) -> DriveItem:
+    """An empty file with the client's times, which no session can give it."""
+    if job.times == NO_TIMES:
+        return item
+    created, modified = job.times.created, job.times.modified
+    try:
+        try:
+            return update_item(tree.graph, own_ref(item), created=created, modified=modified)
+        except UnknownOutcome:  # the same times once more do no harm
+            return update_item(tree.graph, own_ref(item), created=created, modified=modified)
+    except BridgeError:
+        tree.cache.wrote(item)  # the file is there all the same
+        raise
 
 
 def _store_unseen(tree: Tree, job: _Job) -> tuple[DriveItem, bool] | None:
@@ -202,9 +220,8 @@ def _reconciled(tree: Tree, target: ItemRef, data: bytes, path: DavPath) -> tupl
     Raises: UnknownOutcome when that cannot be told.
     """
     known = tree.known(path)
-    try:
-        item = get_item(tree.graph, target)
-    except NotFound:
+    item = read_back(tree.graph, target)
+    if item is None:
         return None
     if item.size == len(data) and item.quick_xor_hash in ("", quick_xor_hash(data)):
         return item, known is None

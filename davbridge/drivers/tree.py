@@ -1,4 +1,4 @@
-"""From paths to items: the cache is asked first, then Graph, once.
+"""From paths to items: the mirror is asked first, then Graph, once.
 
 Why here: every operation of a Graph driver begins with "which item is that". A path is addressed from the deepest
 folder whose id is known (`/items/{id}:/rest/of/path`): one of which nothing is known costs one call, however deep.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 
 from davbridge.clock import Clock
@@ -18,8 +19,8 @@ from davbridge.errors import NotFound, ParentNotFound, Unsupported
 from davbridge.graph.client import Graph
 from davbridge.graph.items import get_folder, get_item, list_children
 from davbridge.graph.model import DriveItem, ItemRef
-from davbridge.mirror.cache import MetadataCache, Place
 from davbridge.mirror.keys import Key, content_key, key_of
+from davbridge.mirror.mirror import Mirror, Place
 from davbridge.mirror.urls import DownloadUrls
 from davbridge.paths import DavPath, fold
 
@@ -42,13 +43,12 @@ def content_ref(item: DriveItem) -> ItemRef:
 class Tree:
     """The items below one root. `root` is addressed by its real id, which Graph wants for moves into it (§4.2)."""
 
-    def __init__(self, graph: Graph, root: ItemRef, cache: MetadataCache, urls: DownloadUrls, clock: Clock) -> None:
+    def __init__(self, graph: Graph, root: ItemRef, cache: Mirror, urls: DownloadUrls, clock: Clock) -> None:
         self.graph = graph
         self.root = root
         self.cache = cache
         self.urls = urls
         self.clock = clock
-        cache.on_change(urls.drop)
 
     def ref(self, path: DavPath) -> ItemRef:
         """How to address `path` without a look-up: an item's own id where it is known."""
@@ -118,16 +118,27 @@ class Tree:
     def children(self, path: DavPath) -> tuple[DriveItem, Iterable[DriveItem]]:
         """A folder and what is in it: no call when completely known, else one, and one for each further page.
 
+        The children are read to their end before any is given, so that the stream cannot fail for Graph's sake.
+
         Raises: NotFound, Unsupported (a file).
         """
+        folder, items, whole = self._listing(path)
+        if not whole:
+            for _ in items:
+                pass  # into the mirror, page by page
+            items = self.cache.known_children(content_key(folder))
+        return folder, self._shown(items)
+
+    def _listing(self, path: DavPath) -> tuple[DriveItem, Iterable[DriveItem], bool]:
+        """A folder, its children, and whether these come from the mirror; if not, each page is read as it is asked."""
         place = self.cache.locate(path)
         if place.item and place.depth == len(path.names):
             _check_folder(place.item, path)
             if place.item.kind == "package":
-                return place.item, ()
+                return place.item, (), True
             known = self.cache.children(content_key(place.item))
             if known is not None:
-                return place.item, known
+                return place.item, known, True
         elif self.cache.is_absent(path):
             raise NotFound(f"{path} does not exist")
         since = self.cache.now()
@@ -147,9 +158,9 @@ class Tree:
         if not path.is_root and not shortcut:
             self.cache.learn_alias(path, believed)
         if folder.kind == "package":
-            return believed, ()
+            return believed, (), True
         pages = self._in_large_pages(own_ref(folder), items)
-        return shortcut or believed, self._shown(self.cache.listing(content_key(folder), pages, since))
+        return shortcut or believed, self.cache.listing(content_key(folder), pages, since), False
 
     def survey(self, path: DavPath) -> bool:
         """Learn in one call of a folder that nothing is known of, and of what is in it: it saves a look-up of each.
@@ -159,7 +170,7 @@ class Tree:
         if self.cache.locate(path).depth == len(path.names):
             return True
         try:
-            items = self.children(path)[1]
+            items = self._listing(path)[1]
         except (NotFound, Unsupported):
             raise ParentNotFound(f"the folder {path} does not exist") from None
         return all(number < PAGE for number, _ in enumerate(items, 1))
@@ -171,8 +182,8 @@ class Tree:
         """
         since = self.cache.now()
         fresh = get_item(self.graph, content_ref(item))
-        if not item.remote:
-            self.cache.learn(fresh, since, certain=True)
+        if not item.remote and (believed := self.cache.learn(fresh, since, certain=True)):
+            fresh = replace(fresh, tag=believed.tag if believed.etag == fresh.etag else "")
         self.urls.keep(content_key(item), fresh)
         return fresh
 

@@ -17,17 +17,50 @@ from davbridge.edge.request import EdgeRequest
 _LINGER_SECONDS, _LINGER_BYTES = 5.0, 256 << 20
 
 
+class _Hurried:
+    """A socket whose reads together have until `until`, however regularly a byte comes; None: each has its own time."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+        self.until: float | None = None
+
+    def recv_into(self, buffer: Any) -> int:
+        if self.until is not None:
+            left = self.until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("timed out")
+            self._sock.settimeout(left)
+        return int(self._sock.recv_into(buffer))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+
 class Reader(StreamReader):
-    """cheroot's reader, which also sees what TLS has decrypted already."""
+    """cheroot's reader, which knows when a header is complete, and can be in a hurry."""
 
     def __init__(self, sock: Any, mode: str = "rb", bufsize: int = io.DEFAULT_BUFFER_SIZE) -> None:
-        super().__init__(sock, mode, bufsize)
+        self._hurried = _Hurried(sock)
+        super().__init__(self._hurried, mode, bufsize)
         self._sock = sock
 
     def has_data(self) -> bool:
-        """Whether a read would find something without waiting."""
-        buffered = bool(super().has_data())  # type: ignore[no-untyped-call] # cheroot types it partly
-        return buffered or (isinstance(self._sock, ssl.SSLSocket) and self._sock.pending() > 0)
+        """Whether a worker has something to do between two requests: a whole header, or what TLS has decrypted.
+
+        The beginning of a header, sent together with the request before, is no reason to hold a thread.
+        """
+        if isinstance(self._sock, ssl.SSLSocket):
+            return bool(self.buffered()) or self._sock.pending() > 0
+        return b"\r\n\r\n" in self.buffered()
+
+    def buffered(self) -> bytes:
+        """What was read from the socket and not from here yet."""
+        has_some = bool(super().has_data())  # type: ignore[no-untyped-call] # cheroot types it partly
+        return bytes(self.peek(1)) if has_some else b""
+
+    def hurry(self, seconds: float | None) -> None:
+        """Let all reads from now on together have `seconds`; None: no longer."""
+        self._hurried.until = None if seconds is None else time.monotonic() + seconds
 
 
 class Writer:
@@ -78,9 +111,14 @@ class EdgeConnection(HTTPConnection):
             except OSError:
                 return False
             self._shaken = True
-        # until the header is there the client has little time; for the rest of the request, more
-        self.socket.settimeout(self.server.timeout)
+        # until the header is there the client has little time; for the rest of the request, more (`take_time`)
+        self.rfile.hurry(self.server.header_seconds)
         return bool(super().communicate())  # type: ignore[no-untyped-call] # cheroot types it partly
+
+    def take_time(self) -> None:
+        """From here on each read and write has the server's timeout."""
+        self.rfile.hurry(None)
+        self.socket.settimeout(self.server.timeout)
 
     def close(self) -> None:
         """Close; where the client may still be sending, let it read our answer first."""

@@ -15,8 +15,8 @@ from davbridge.edge.bodies import Chunked, KnownLength
 _NAME = re.compile(rb"[!#$%&'*+.^`|~0-9A-Za-z-]+\Z")
 _BAD_VALUE = re.compile(rb"[\x00\r\n]")
 _ONLY_ONCE = {b"Content-Length", b"Transfer-Encoding", b"Host", b"Authorization", b"Destination", b"Expect"}
-_DRAINED = 64 * 1024
-"""Bytes of an unwanted body that are read so that the connection can be used again."""
+_DRAINED, _DRAIN_SECONDS = 64 * 1024, 1.0
+"""Bytes of an unwanted body that are read so that the connection can be used again, if they come at once."""
 
 
 def read_headers(source: Any, headers: dict[bytes, bytes]) -> None:
@@ -64,6 +64,7 @@ class EdgeRequest(HTTPRequest):
             self.close_connection = True
             self.simple_response("400 Bad Request", str(error))
             return False
+        self.conn.take_time()
         tokens = {token.strip().lower() for token in self.inheaders.get(b"Connection", b"").split(b",")}
         self.close_connection = b"close" in tokens or (
             self.response_protocol != "HTTP/1.1" and b"keep-alive" not in tokens
@@ -116,6 +117,29 @@ class EdgeRequest(HTTPRequest):
             self.conn.lingers = True
         super().send_headers()
 
+    def read_request_line(self) -> bool:
+        """Read the first line; 400 for a target that is no URI."""
+        try:
+            return bool(super().read_request_line())  # type: ignore[no-untyped-call] # cheroot types it partly
+        except ValueError:  # half an IPv6 address
+            self.close_connection = True
+            self.simple_response("400 Bad Request", "Malformed Request-URI")
+            return False
+
+    def write(self, chunk: bytes) -> None:
+        """Send a block of the body; for HEAD there is none, whatever the application has made (RFC 9110 §9.3.2).
+
+        It would be taken for the beginning of the next answer.
+        """
+        if self.method != b"HEAD":
+            super().write(chunk)
+
+    def simple_response(self, status: Any, msg: str = "") -> None:
+        """cheroot's own answers, to what it could not read: the rest of that may still be on its way."""
+        if str(status)[:3] in ("400", "413", "414", "417"):
+            self.conn.lingers = True
+        super().simple_response(status, msg)
+
     def _unread(self) -> bool:
         return not self.rfile.finished if self.chunked_read else self.rfile.remaining > 0
 
@@ -125,6 +149,7 @@ class EdgeRequest(HTTPRequest):
             return True
         if self._waits_for_continue:
             return False
+        self.conn.rfile.hurry(_DRAIN_SECONDS)
         try:
             if not self.chunked_read:
                 if self.rfile.remaining <= _DRAINED:
@@ -133,4 +158,6 @@ class EdgeRequest(HTTPRequest):
             self.rfile.read(_DRAINED)
         except OSError:
             return False
+        finally:
+            self.conn.take_time()
         return bool(self.rfile.finished)

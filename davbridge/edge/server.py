@@ -7,13 +7,16 @@ or one letter a minute, holds a file descriptor and no thread (facts: stack B5).
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from cheroot.ssl import Adapter
@@ -23,6 +26,8 @@ from davbridge.edge.connection import EdgeConnection, make_file
 from davbridge.errors import ConfigError
 
 _PEEK = 65536
+_REASON = re.compile(r"(?:\[Errno (-?\d+)\] )?([^\]:]*?)\)*$")
+"""In cheroot's words about an address: `… (('10.9.9.9', 80): [Errno 99] Cannot assign requested address)`."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,8 @@ class Listener(Server):
             except OSError:
                 conn.close()
                 return False
-            if encrypted or not seen or b"\r\n\r\n" in seen or len(seen) >= self.max_request_header_size:
+            whole = conn.rfile.buffered() + seen
+            if encrypted or not seen or b"\r\n\r\n" in whole or len(whole) >= self.max_request_header_size:
                 _wake_at(raw, 1)
                 return True  # an end, too, is the worker's to see
             if conn.waiting_since is None:
@@ -215,15 +221,30 @@ class EdgeServer:
 
 def _prepare(listener: Listener) -> None:
     address = _shown(listener.bind_addr)
+    if isinstance(listener.bind_addr, str) and _is_something_else(Path(listener.bind_addr)):
+        # cheroot removes whatever is there to make room for its socket
+        raise ConfigError(f"{address} is there already and no socket: remove it, or change server.listen")
     try:
         listener.prepare()
+    except UnicodeError:
+        raise ConfigError(f"{address} cannot be listened on: that is no host name") from None
     except OSError as error:
         reason = str(error)
         if "in use" in reason:
             raise ConfigError(f"{address} is in use by another program: stop it, or change server.listen") from None
         if "ermission" in reason:
             raise ConfigError(f"{address} may not be used by this user: take a port above 1023") from None
-        raise ConfigError(f"{address} cannot be listened on: {reason.rpartition('-- ')[2]}") from None
+        found = _REASON.search(reason)
+        number, words = (found[1], found[2]) if found else (None, reason)
+        if number == str(errno.EADDRNOTAVAIL):
+            raise ConfigError(f"{address} is not an address of this machine; 0.0.0.0 means all it has") from None
+        if number in (str(socket.EAI_NONAME), str(socket.EAI_AGAIN)):
+            raise ConfigError(f"{address}: no address is known for that name") from None
+        raise ConfigError(f"{address} cannot be listened on: {words}") from None
+
+
+def _is_something_else(path: Path) -> bool:
+    return (path.exists() or path.is_symlink()) and not path.is_socket()
 
 
 def _shown(address: Any) -> str:
@@ -239,7 +260,7 @@ def parse_listen(text: str) -> Any:
     Raises:
         ConfigError.
     """
-    if text.startswith("unix:"):
+    if text.startswith("unix:") and text != "unix:":
         return text[len("unix:") :]
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdigit() or int(port) > 65535:

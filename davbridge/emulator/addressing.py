@@ -9,7 +9,8 @@ from urllib.parse import unquote
 
 from davbridge.emulator.drives import Drive, Item
 from davbridge.emulator.problems import Problem, bad_request, not_found
-from davbridge.emulator.world import SITE_HOST, TENANT, TENANT_ID, Site, World
+from davbridge.emulator.staleness import Stale
+from davbridge.emulator.world import SITE_HOST, TENANT, TENANT_ID, USER_ID, Site, World
 
 
 @dataclass
@@ -21,7 +22,9 @@ class Target:
     names: list[str] = field(default_factory=list)
     action: str = ""
     site: Site | None = None
+    start_id: str = ""
     collection: str = ""
+    stale_seconds: float = 0
 
     def on(self) -> Drive:
         """The drive, which must be there."""
@@ -37,7 +40,7 @@ class Target:
         """
         if self.start is None:
             raise bad_request("The request names no item")
-        return self.on().descend(self.start, self.names)
+        return Stale(self.on(), self.stale_seconds).descend(self.start, self.names)
 
     def parent_and_name(self, *, make: bool = False) -> tuple[Item, str]:
         """The folder that holds, or will hold, the named item; `make` creates missing folders on the way."""
@@ -47,7 +50,7 @@ class Target:
         if not self.names:
             if self.start is drive.root:
                 raise bad_request("The root has no content")
-            return drive.items[self.start.parent_id], self.start.name
+            return drive.parent_of(self.start), self.start.name
         above = self.names[:-1]
         parent = drive.folder_for(self.start, above) if make else drive.descend(self.start, above)
         return parent, self.names[-1]
@@ -63,15 +66,17 @@ def resolve(world: World, path: str, user: str) -> Target:
         return Target(collection="sites")
     if found := re.match(r"/shares/([^/]+)/driveItem(.*)", path):
         return _share(world, unquote(found[1]), found[2])
-    if found := re.match(r"/me/drives$", path):
-        return Target(collection="drives")
+    if re.fullmatch(r"/me/drives", path):
+        return Target(collection=delegated(user) or "drives")
     if found := re.match(r"/me/drive(?=/|$|:)", path):
         return _in_drive(world.drives["business"], path[found.end() :], delegated(user))
     if path == "/me":
         return Target(collection=delegated(user) or "me")
-    if found := re.match(r"/users/([^/]+)/drive(?=/|$)", path):
-        if unquote(found[1]).lower() != world.user.lower():
+    if found := re.match(r"/users/([^/]+)/drive(s$|(?=/|$))", path):
+        if unquote(found[1]).lower() not in (world.user.lower(), USER_ID):
             raise not_found("User's mysite not found.")
+        if found[2]:
+            return Target(collection="drives")
         return _in_drive(world.drives["business"], path[found.end() :])
     if found := re.match(r"/drives/([^/:]+)", path):
         return _in_drive(world.drive(unquote(found[1])), path[found.end() :])
@@ -96,13 +101,19 @@ def _in_site(world: World, rest: str) -> Target:
     else:
         found = re.match(r"([^/]+)", rest)
         name, after = (unquote(found[1]), rest[found.end() :]) if found else ("", "")
+        if name.lower() in ("root", SITE_HOST):
+            return _below_site(world.root_site, after)
         if name not in (site.id, site.id.split(",")[1]):
             raise not_found("The site could not be found.")
+    return _below_site(site, after)
+
+
+def _below_site(site: Site, after: str) -> Target:
     if after == "":
         return Target(site=site)
     if after == "/drives":
         return Target(site=site, collection="drives")
-    if found := re.match(r"/drive(?=/|$)", after):
+    if site.drives and (found := re.match(r"/drive(?=/|$)", after)):
         return _in_drive(site.drives[0], after[found.end() :])
     raise bad_request("Resource not found for the segment.")
 
@@ -125,8 +136,10 @@ def _in_drive(drive: Drive, rest: str, _: str = "") -> Target:
         return Target(drive)
     if found := re.match(r"/root(?=/|:|$)", rest):
         return _from_item(drive, drive.root, rest[found.end() :])
+    if (found := re.match(r"/items/([^/:]+)/restore$", rest)) and not drive.business:
+        return Target(drive, start_id=unquote(found[1]), action="restore")
     if found := re.match(r"/items/([^/:]+)", rest):
-        return _from_item(drive, drive.get(unquote(found[1])), rest[found.end() :])
+        return _from_item(drive, drive.named(unquote(found[1])), rest[found.end() :])
     if found := re.match(r"/special/([^/:]+)", rest):
         return _from_item(drive, _special(drive, unquote(found[1])), rest[found.end() :])
     if rest.startswith("/search("):
@@ -152,9 +165,9 @@ def _from_item(drive: Drive, start: Item, rest: str) -> Target:
         return Target(drive, start)
     path, colon, action = rest[2:].partition(":")
     # an empty path, and one with a slash before the closing colon, are refused (§1.3)
-    if not path or (colon and path.endswith("/")) or (colon and action and not action.startswith("/")):
+    if not path or path.endswith("/") or (colon and action and not action.startswith("/")):
         raise bad_request("The colon path is malformed", inner="invalidPath")
-    names = [unquote(segment, errors="strict") for segment in path.rstrip("/").split("/")]
+    names = [unquote(segment, errors="strict") for segment in path.split("/")]
     if any(not name for name in names):
         raise bad_request("The path has an empty segment", inner="invalidPath")
     return Target(drive, start, names, action.lstrip("/"))
@@ -166,7 +179,7 @@ def site_json(site: Site) -> dict[str, object]:
         "id": site.id,
         "name": site.name,
         "displayName": site.name,
-        "webUrl": f"https://{SITE_HOST}/{site.path}",
+        "webUrl": f"https://{SITE_HOST}/{site.path}".rstrip("/"),
         "siteCollection": {"hostname": SITE_HOST},
         "root": {},
     }

@@ -6,18 +6,22 @@ import json
 import uuid
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from davbridge.emulator.httpd import Request, Response
 from davbridge.emulator.problems import Problem, bad_request
 
+_DIAGNOSTIC = '{"ServerInfo":{"DataCenter":"Emulated","Slice":"E","Ring":"5","ScaleUnit":"000","RoleInstance":"E0"}}'
 _JSON = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
 
 
 def answer(request: Request, status: int, body: object = None, **headers: str) -> Response:
     """A Graph answer; the headers of §13.2 are on everything."""
+    own = str(uuid.uuid4())
     fields = {
-        "request-id": str(uuid.uuid4()),
-        "client-request-id": request.headers.get("client-request-id", ""),
+        "request-id": own,
+        "client-request-id": request.headers.get("client-request-id") or own,
+        "x-ms-ags-diagnostic": _DIAGNOSTIC,
         "Date": datetime.now(UTC).strftime("%a, %d %b %Y %H:%M:%S GMT"),
         "OData-Version": "4.0",
         **{name.replace("_", "-"): value for name, value in headers.items()},
@@ -27,10 +31,22 @@ def answer(request: Request, status: int, body: object = None, **headers: str) -
     return Response(status, {**fields, "Content-Type": _JSON}, json.dumps(body).encode())
 
 
-def refuse(request: Request, problem: Problem) -> Response:
+def refuse(request: Request, problem: Problem, *, small: bool = False) -> Response:
+    """The error's answer; `small` spells `innererror`, as SharePoint's own hosts do (§7.1)."""
     response = answer(request, problem.status, **{})
     headers = {**response.headers, **problem.headers, "Content-Type": _JSON}
-    return Response(problem.status, headers, problem.body(request.headers.get("client-request-id", "")))
+    body = problem.body(headers["request-id"], headers["client-request-id"], "innererror" if small else "innerError")
+    return Response(problem.status, headers, body)
+
+
+def context(request: Request, tail: str) -> dict[str, str]:
+    """The annotation that each answer with a body begins with (§2.3)."""
+    return {"@odata.context": f"https://{request.headers.get('host', '')}/v1.0/$metadata#{tail}"}
+
+
+def entity(request: Request, drive_id: str, body: dict[str, Any]) -> dict[str, Any]:
+    """An item as the whole of an answer."""
+    return context(request, f"drives('{quote(drive_id, safe='')}')/items/$entity") | body
 
 
 def read_json(request: Request, *, optional: bool = False) -> dict[str, Any]:

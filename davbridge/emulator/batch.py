@@ -14,15 +14,23 @@ from davbridge.emulator.httpd import Request, Response
 from davbridge.emulator.problems import Problem, bad_request
 
 LARGEST = 20
+LARGEST_BODY = 4 << 20
 
 
 def batch(request: Request, handle: Callable[[Request], Response]) -> Response:
+    if request.length > LARGEST_BODY:
+        raise Problem(413, "invalidRequest", "The request message is too big")
     entries = read_json(request).get("requests")
     if not isinstance(entries, list) or not 0 < len(entries) <= LARGEST:
         raise bad_request(f"A batch holds 1 to {LARGEST} requests")
     ids = [str(entry.get("id", "")).lower() for entry in entries]
     if "" in ids or len(set(ids)) != len(ids):
         raise bad_request("Each request of a batch needs an id of its own")
+    for position, entry in enumerate(entries):
+        if not isinstance(entry.get("method"), str) or not isinstance(entry.get("url"), str):
+            raise bad_request("Each request of a batch needs a method and a url")
+        if any(str(one).lower() not in ids[:position] for one in entry.get("dependsOn", [])):
+            raise bad_request("dependsOn names no earlier request")
     done: dict[str, int] = {}
     out = []
     for entry in entries:
@@ -36,7 +44,8 @@ def batch(request: Request, handle: Callable[[Request], Response]) -> Response:
         if response.body:
             made["body"] = _told(response.body)
         out.append(made)
-    return answer(request, 200, {"responses": out})
+    # in any order: not in that of the requests, then
+    return answer(request, 200, {"responses": out[::-1]})
 
 
 def _told(body: bytes) -> Any:
@@ -53,7 +62,9 @@ def _one(outer: Request, entry: dict[str, Any], handle: Callable[[Request], Resp
     if (given := entry.get("body")) is not None:
         if "content-type" not in headers:
             return refuse(outer, bad_request("A body needs a Content-Type"))
-        body = json.dumps(given).encode() if isinstance(given, dict) else base64.urlsafe_b64decode(given)
+        # a string is base64 for all types but JSON, where it is a JSON string
+        as_json = isinstance(given, dict) or "json" in headers["content-type"]
+        body = json.dumps(given).encode() if as_json else base64.urlsafe_b64decode(given)
     path, _, query = str(entry.get("url", "")).partition("?")
     inner = Request(
         method=str(entry.get("method", "")).upper(),

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["graph", "upload", "download", "monitor", "login"]
+Kind = Literal["graph", "upload", "download", "monitor", "socket", "login"]
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ class DriveState:
 
     def item(self, path: str) -> Item:
         """Raises Problem (404)."""
-        return self._drive.descend(self._drive.root, _names(path))
+        return self._drive.own(self._drive.descend(self._drive.root, _names(path)))
 
     def exists(self, path: str) -> bool:
         item: Item | None = self._drive.root
@@ -60,6 +60,10 @@ class DriveState:
     def mkdir(self, path: str) -> Item:
         return self._drive.folder_for(self._drive.root, _names(path))
 
+    def shortcut(self, name: str, other: DriveState, path: str) -> Item:
+        """An entry of the root that stands for a folder of another drive."""
+        return self._drive.make_shortcut(name, other.id, other.item(path))
+
     def read(self, path: str) -> bytes:
         blob = self.item(path).blob
         assert blob is not None
@@ -69,8 +73,30 @@ class DriveState:
         """Former contents, newest first."""
         return [version.blob.bytes() for version in self.item(path).versions]
 
+    def generate(
+        self, *, folders: int, files_per_folder: int, under: str = "/", fanout: int = 0, largest: int = 4096
+    ) -> None:
+        """Let `folders` folders of so many files each appear below `under`, at no cost: they are made when asked for.
+
+        `fanout` folders lie in a folder; 0: all side by side. Files have up to `largest` bytes. Names (`folder
+        0000000`, `file 0000123.txt`), ids, sizes, times and contents follow from the items' numbers. A drive has room
+        for one crowd, until it is cleared. Raises ValueError for a second one, or numbers that make none.
+        """
+        self._drive.generate(self.mkdir(under), folders, files_per_folder, fanout, largest)
+
     def delete(self, path: str) -> None:
         self._drive.delete(self.item(path))
+
+    def move(self, path: str, target: str) -> Item:
+        """Give an item another name, folder, or both, as somebody else does."""
+        folder, _, name = target.rpartition("/")
+        item = self.item(path)
+        self._drive.update(item, name=name, parent=self.item(folder or "/"))
+        return item
+
+    def restore(self, item_id: str) -> Item:
+        """Bring a deleted item back from the recycle bin."""
+        return self._drive.restore(item_id, None, None)
 
     def tree(self) -> dict[str, bytes | None]:
         """Every path and its content; None for folders."""
@@ -79,13 +105,12 @@ class DriveState:
 
     def clear(self) -> None:
         """Delete everything and forget open sessions."""
-        for item in self._drive.listed(self._drive.root):
-            item.locked = False
-            self._drive.delete(item)
+        self._drive.empty()
         self._drive.open_sessions.clear()
 
-    def expire_delta(self) -> None:
-        """Let every delta token given so far be too old (410)."""
+    def expire_delta(self, code: str = "resyncChangesApplyDifferences") -> None:
+        """Let every delta token given so far be too old: 410 with this inner code."""
+        self._drive.resync_code = code
         self._drive.sequence += 1
         self._drive.oldest_token = self._drive.sequence
 
@@ -182,6 +207,8 @@ class Emulator:
         self.world.sessions.clear()
         self.world.copies.clear()
         self.world.subscriptions.clear()
+        self.world.tickets.clear()
+        self.world.rewrites.clear()
         self.world.units.clear()
         self.clock.reset()
         self.world.quirks = Quirks()
@@ -243,6 +270,7 @@ def _make_world(folder: Path) -> World:
         client_secret=f"emulated~{uuid.uuid4().hex}",
         drives=drives,
         site=Site(site_id, site_path, "Team", [documents, archive]),
+        root_site=Site(f"{SITE_HOST},{uuid.uuid4()},{uuid.uuid4()}", "", "Communication site", []),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,10 +14,12 @@ from urllib.parse import parse_qsl, quote
 
 from davbridge.emulator.calls import Call
 from davbridge.emulator.httpd import Request, Response
-from davbridge.emulator.world import TENANT, TENANT_ID, Token, World
+from davbridge.emulator.world import TENANT, TENANT_ID, USER_ID, Token, World
 
 TOKEN_SECONDS = 3900
 DEVICE_SECONDS = 900
+_REGISTERED = re.compile(r"http://localhost(:\d+)?/?|https://login\.microsoftonline\.com/common/oauth2/nativeclient")
+"""The application's redirect URIs: loopback with any port but no path, and the page to paste from (§10.2)."""
 
 
 class Refused(Exception):
@@ -33,6 +36,7 @@ class Device:
 
     user_code: str
     expires: datetime
+    scope: str
     state: str = "pending"
     polled: datetime | None = None
 
@@ -44,6 +48,7 @@ class Code:
     challenge: str
     redirect: str
     nonce: str
+    scope: str
     expires: datetime
 
 
@@ -161,14 +166,16 @@ class Entra:
         self.world.tokens[token] = Token(user, self.world.clock.now() + timedelta(seconds=seconds))
         return token
 
-    def _for_user(self, form: dict[str, str], nonce: str = "") -> Response:
-        """Tokens for the emulated user, with a new refresh token (rotation, §10.4)."""
+    def _for_user(self, scope: str, nonce: str = "") -> Response:
+        """Tokens for the emulated user; a new refresh token (rotation, §10.4) if `offline_access` was asked for."""
         user = self.world.user
-        refresh = "0.R" + secrets.token_urlsafe(48)
-        self.world.refresh_tokens[refresh] = user
+        more = {}
+        if "offline_access" in scope.split():
+            more["refresh_token"] = "0.R" + secrets.token_urlsafe(48)
+            self.world.refresh_tokens[more["refresh_token"]] = user
         claims = {
             "preferred_username": user,
-            "oid": "8b1d5f9e-0000-4000-8000-000000000001",
+            "oid": USER_ID,
             "tid": TENANT_ID,
             "sub": "s",
         }
@@ -178,27 +185,30 @@ class Entra:
         return _json(
             {
                 "token_type": "Bearer",
-                "scope": form.get("scope", "Files.ReadWrite.All Sites.Read.All"),
+                "scope": " ".join(one for one in scope.split() if one != "offline_access"),
                 "expires_in": TOKEN_SECONDS,
                 "ext_expires_in": TOKEN_SECONDS,
                 "access_token": self.issue(user),
-                "refresh_token": refresh,
                 "id_token": ".".join((_b64({"alg": "none"}), _b64(claims), "signature")),
                 "client_info": _b64(info),
+                **more,
             }
         )
 
     def _refresh(self, form: dict[str, str]) -> Response:
         if self.revoked or form.get("refresh_token", "") not in self.world.refresh_tokens:
             raise Refused("invalid_grant", 700082, "The refresh token has expired due to inactivity.")
-        return self._for_user(form)
+        return self._for_user(form.get("scope", "") + " offline_access")
 
     def _device_code(self, request: Request) -> Response:
         self._tenant(request)
-        self._form(request)
+        scope = self._form(request).get("scope", "")
+        if not scope:
+            raise Refused("invalid_request", 900144, "The request body must contain the following parameter: 'scope'.")
         code = secrets.token_urlsafe(24)
         user_code = secrets.token_hex(4).upper()
-        self.devices[code] = Device(user_code, self.world.clock.now() + timedelta(seconds=DEVICE_SECONDS))
+        expires = self.world.clock.now() + timedelta(seconds=DEVICE_SECONDS)
+        self.devices[code] = Device(user_code, expires, scope)
         place = "https://microsoft.com/devicelogin"
         message = (
             f"To sign in, use a web browser to open the page {place} and enter the code {user_code} to authenticate."
@@ -223,16 +233,22 @@ class Entra:
         # the first poll is always too early: nobody types that fast
         if first or not (device.state == "approved" or self.auto_approve):
             raise Refused("authorization_pending", 70016, "The user has not signed in yet.")
-        return self._for_user(form)
+        del self.devices[form["device_code"]]
+        return self._for_user(device.scope)
 
     def _authorize(self, request: Request) -> Response:
         query = request.query
         if query.get("response_type") != "code" or query.get("code_challenge_method") != "S256":
             raise Refused("invalid_request", 9002325, "Proof Key for Code Exchange is required.")
+        redirect = query.get("redirect_uri", "")
+        if query.get("client_id") != self.world.client_id or not _REGISTERED.fullmatch(redirect):
+            # never by redirect: the address is not to be trusted
+            raise Refused("invalid_request", 50011, f"The redirect URI '{redirect}' does not match the registration.")
         code = secrets.token_urlsafe(24)
         expires = self.world.clock.now() + timedelta(minutes=1)
-        redirect = query.get("redirect_uri", "")
-        self.codes[code] = Code(query.get("code_challenge", ""), redirect, query.get("nonce", ""), expires)
+        self.codes[code] = Code(
+            query.get("code_challenge", ""), redirect, query.get("nonce", ""), query.get("scope", ""), expires
+        )
         return Response(302, {"Location": f"{redirect}?code={code}&state={quote(query.get('state', ''))}"})
 
     def _redeem(self, form: dict[str, str]) -> Response:
@@ -243,7 +259,7 @@ class Entra:
             raise Refused("invalid_grant", 70008, "The provided authorization code has expired.")
         if code.challenge != challenge or code.redirect != form.get("redirect_uri"):
             raise Refused("invalid_grant", 501481, "The Code_Verifier does not match the code_challenge.")
-        return self._for_user(form, code.nonce)
+        return self._for_user(code.scope, code.nonce)
 
 
 def _b64(value: object) -> str:

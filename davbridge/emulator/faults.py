@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -31,7 +32,7 @@ class Status(Action):
 
     def apply(self, request: Request, run: Callable[[], Response]) -> Response:
         request.discard()
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", "request-id": str(uuid.uuid4())}
         if self.retry_after is not None:
             headers["Retry-After"] = f"{self.retry_after:g}"
         body = (

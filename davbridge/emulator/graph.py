@@ -6,16 +6,18 @@ import re
 from collections.abc import Callable
 from urllib.parse import unquote
 
+from davbridge.emulator import copies, downloads, items, permissions, uploads, versions
 from davbridge.emulator import delta as deltas
-from davbridge.emulator import downloads, items, uploads
 from davbridge.emulator.addressing import Target, resolve, site_json
-from davbridge.emulator.answers import answer, refuse
+from davbridge.emulator.answers import answer, context, refuse
 from davbridge.emulator.batch import batch
 from davbridge.emulator.calls import Call, Kind
+from davbridge.emulator.channels import PATH as SOCKET_PATH
+from davbridge.emulator.channels import connect, socket_io
 from davbridge.emulator.httpd import Request, Response
 from davbridge.emulator.problems import Problem, bad_request
 from davbridge.emulator.subscriptions import handle as handle_subscription
-from davbridge.emulator.subscriptions import notify, socket_io
+from davbridge.emulator.subscriptions import notify
 from davbridge.emulator.throttle import charge
 from davbridge.emulator.views import drive_json
 from davbridge.emulator.world import World
@@ -27,6 +29,9 @@ _CHALLENGE = (
     'client_id="00000003-0000-0000-c000-000000000000"'
 )
 
+_RAW = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{2})*")
+"""A path in which everything is encoded that has to be (§1.3)."""
+
 _ACTIONS: dict[tuple[str, str], tuple[str, Handler]] = {
     ("GET", ""): ("get item", items.get_item),
     ("HEAD", ""): ("get item", items.get_item),
@@ -37,7 +42,11 @@ _ACTIONS: dict[tuple[str, str], tuple[str, Handler]] = {
     ("GET", "content"): ("get content", downloads.redirect),
     ("PUT", "content"): ("put content", uploads.put_content),
     ("POST", "createUploadSession"): ("create session", uploads.create_session),
-    ("POST", "copy"): ("copy item", items.copy_item),
+    ("PUT", ""): ("commit by url", uploads.commit_by_url),
+    ("POST", "createLink"): ("create link", permissions.create_link),
+    ("POST", "copy"): ("copy item", copies.copy_item),
+    ("POST", "permanentDelete"): ("delete item", items.permanent_delete),
+    ("POST", "restore"): ("restore", items.restore),
     ("POST", "checkout"): ("checkout", items.checkout),
     ("POST", "checkin"): ("checkin", items.checkout),
     ("POST", "discardCheckout"): ("discard checkout", items.checkout),
@@ -57,9 +66,8 @@ def content_application(world: World) -> Callable[[Request], Response]:
     """The host of pre-authenticated URLs: uploads, downloads, monitors. None of them takes a token."""
 
     def application(request: Request) -> Response:
-        kind: Kind = (
-            "upload" if "/upload/" in request.path else "monitor" if "/monitor/" in request.path else "download"
-        )
+        kinds: dict[str, Kind] = {"upload": "upload", "monitor": "monitor", "socket.io": "socket"}
+        kind = kinds.get(request.path.split("/")[1], "download")
         return _recorded(world, kind, request, lambda: _content(world, kind, request))
 
     return application
@@ -71,13 +79,17 @@ Routed = tuple[str, Callable[[], Response]]
 def _recorded(world: World, kind: Kind, request: Request, route: Callable[[], Routed]) -> Response:
     operation, status = "unknown", 0
     try:
-        world.settle_copies()
+        copies.settle_copies(world)
+        world.rewrite()
         try:
             operation, run = route()
             action = world.faults.take(operation, graph=kind == "graph")
             response = action.apply(request, run) if action is not None else run()
         except Problem as problem:
-            response = refuse(request, problem)
+            response = refuse(request, problem, small=kind != "graph")
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            # JSON of another shape than a handler reads, bytes that are no UTF-8
+            response = refuse(request, bad_request(f"The request is malformed: {type(error).__name__}"))
         status = response.status
         return response
     finally:
@@ -89,20 +101,30 @@ def _recorded(world: World, kind: Kind, request: Request, route: Callable[[], Ro
 
 def _content(world: World, kind: Kind, request: Request) -> Routed:
     parts = [unquote(part) for part in request.path.split("/")[1:]]
+    if request.path == SOCKET_PATH:
+        return "socket", lambda: connect(world, request)
     if kind == "monitor" and len(parts) == 2:
-        return "monitor", lambda: items.monitor(world, parts[1], request)
+        return "monitor", lambda: copies.monitor(world, parts[1], request)
     if kind == "upload" and len(parts) == 2:
         names = {"PUT": "put fragment", "GET": "get session", "DELETE": "delete session", "POST": "commit session"}
         operation = names.get(request.method, "unknown")
-        return operation, lambda: uploads.session_request(world, parts[1], request)
-    if parts[0] == "download" and len(parts) == 3 and request.method in ("GET", "HEAD"):
-        return "download", lambda: downloads.download(world, parts[1], parts[2], request)
+
+        def fragment() -> Response:
+            if operation == "put fragment":
+                charge(world, operation, request)
+            return uploads.session_request(world, parts[1], request)
+
+        return operation, fragment
+    if parts[0] == "download" and len(parts) in (3, 4) and request.method in ("GET", "HEAD"):
+        return "download", lambda: downloads.download(world, parts[1:], request)
     raise Problem(404, "itemNotFound", "There is nothing here")
 
 
 def _graph(world: World, request: Request) -> Routed:
     if not request.path.startswith(("/v1.0/", "/beta/")):
         raise bad_request("Invalid version")
+    if not _RAW.fullmatch(request.path):
+        raise bad_request("The URL is not encoded", inner="invalidPath")
     path = request.path[request.path.index("/", 1) :]
     if path == "/$batch" and request.method == "POST":
         _authorise(world, request)
@@ -120,15 +142,25 @@ def _inner(world: World, request: Request) -> Response:
 def dispatch(world: World, request: Request, path: str | None = None) -> Routed:
     """The operation's name, and how to run it. Raises `Problem` where no operation can be named."""
     path = request.path[request.path.index("/", 1) :] if path is None else path
-    operation, handler = _operation(request.method, path)
+    try:
+        operation, handler = _operation(request.method, path)
+    except Problem:
+        _authorise(world, request)
+        raise
 
     def run() -> Response:
         user = _authorise(world, request)
-        headers = charge(world, operation)
-        if operation == "subscriptions":
-            return handle_subscription(world, path, request, user)
-        target = resolve(world, path, user)
-        response = handler(world, target, request)
+        headers = charge(world, operation, request)
+        try:
+            if operation == "subscriptions":
+                response = handle_subscription(world, path, request, user)
+            else:
+                target = resolve(world, path, user)
+                target.stale_seconds = world.quirks.stale_seconds
+                response = handler(world, target, request)
+        except Problem as problem:
+            problem.headers.update(headers)
+            raise
         return Response(**{**vars(response), "headers": {**response.headers, **headers}}) if headers else response
 
     return operation, run
@@ -136,7 +168,7 @@ def dispatch(world: World, request: Request, path: str | None = None) -> Routed:
 
 def _operation(method: str, path: str) -> tuple[str, Handler]:
     """Named from the path's form alone, so that a fault can hit a call whose item does not exist."""
-    found = re.search(r"(?:/items/[^/:]+|/root|/special/[^/:]+|/driveItem)(?::/[^:]*)?:?(?:/(.*))?$", path)
+    found = re.search(r"(?:/items/[^/:]+|(?<!/sites)/root|/special/[^/:]+|/driveItem)(?::/[^:]*)?:?(?:/(.*))?$", path)
     if path.startswith("/subscriptions"):
         return "subscriptions", _place
     if "/search(" in path:
@@ -148,8 +180,10 @@ def _operation(method: str, path: str) -> tuple[str, Handler]:
         return "delta", deltas.delta
     if action == "subscriptions/socketIo" and method == "GET":
         return "socket.io", lambda world, target, request: socket_io(world, target.on(), request)
+    if action.startswith("permissions"):
+        return "permissions", permissions.permissions
     if action.startswith("versions"):
-        return "versions", items.versions
+        return "versions", versions.versions
     known = _ACTIONS.get((method, action))
     if known is None:
         raise bad_request("API not found")
@@ -162,20 +196,31 @@ def _place(world: World, target: Target, request: Request) -> Response:
     if request.method not in ("GET", "HEAD"):
         raise Problem(405, "Request_BadRequest", "The method is not allowed")
     if target.collection == "drives" and target.site is not None:
-        return answer(request, 200, {"value": [drive_json(drive, no_quota=no_quota) for drive in target.site.drives]})
+        return answer(
+            request,
+            200,
+            {
+                **context(request, "drives"),
+                "value": [drive_json(drive, no_quota=no_quota) for drive in target.site.drives],
+            },
+        )
     if target.collection == "drives":
-        return answer(request, 200, {"value": [drive_json(world.drives["business"], no_quota=no_quota)]})
+        return answer(
+            request,
+            200,
+            {**context(request, "drives"), "value": [drive_json(world.drives["business"], no_quota=no_quota)]},
+        )
     if target.collection == "sites":
         wanted = request.query.get("search", "").strip("*").lower()
         found = [site_json(world.site)] if wanted in world.site.name.lower() else []
-        return answer(request, 200, {"value": found})
+        return answer(request, 200, {**context(request, "sites"), "value": found})
     if target.collection == "me":
         return answer(request, 200, {"userPrincipalName": world.user, "displayName": world.user.split("@")[0]})
     if target.site is not None:
-        return answer(request, 200, site_json(target.site))
+        return answer(request, 200, context(request, "sites/$entity") | site_json(target.site))
     if target.start is not None:
         return items.get_item(world, target, request)
-    return answer(request, 200, drive_json(target.on(), no_quota=no_quota))
+    return answer(request, 200, context(request, "drives/$entity") | drive_json(target.on(), no_quota=no_quota))
 
 
 def _authorise(world: World, request: Request) -> str:

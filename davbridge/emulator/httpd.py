@@ -68,7 +68,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """An answer. `stream` is an open file of which `length` bytes go out; `cut` ends the connection in mid-body."""
+    """An answer. `stream` is an open file of which `length` bytes go out; `cut` ends the connection in mid-body.
+
+    `upgrade` takes the connection over once the head is out, and ends with it.
+    """
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -77,6 +80,7 @@ class Response:
     length: int | None = None
     cut: int | None = None
     reset: bool = True
+    upgrade: Callable[[socket.socket], None] | None = None
 
 
 Application = Callable[[Request], Response]
@@ -164,7 +168,8 @@ class Server:
         request.query = dict(parse_qsl(query, keep_blank_values=True))
         if headers.get("expect", "").lower() == "100-continue":
             request.send_continue = lambda: connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-        if "chunked" in headers.get("transfer-encoding", "").lower():
+        unmeasured = method in ("PUT", "POST", "PATCH") and "content-length" not in headers
+        if unmeasured or "chunked" in headers.get("transfer-encoding", "").lower():
             # Graph wants a length for uploads (§7.2: 411); nothing that we take is chunked
             response = Response(411, {"Connection": "close"})
         else:
@@ -176,6 +181,9 @@ class Server:
         keep = not unread and version == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
         keep = keep and response.headers.get("Connection") != "close" and response.cut is None
         _send(connection, method, response, keep=keep)
+        if response.upgrade is not None:
+            response.upgrade(connection)
+            return False
         return keep
 
 
@@ -187,13 +195,13 @@ def _send(connection: socket.socket, method: str, response: Response, *, keep: b
         reason = ""
     lines = [f"HTTP/1.1 {response.status} {reason}"]
     lines += [f"{name}: {value}" for name, value in response.headers.items()]
-    if response.status not in (204, 304) and "Content-Length" not in response.headers:
+    if response.status not in (101, 204, 304) and "Content-Length" not in response.headers:
         lines.append(f"Content-Length: {length}")
     if not keep and "Connection" not in response.headers:
         lines.append("Connection: close")
     head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
     try:
-        if method == "HEAD" or response.status in (204, 304):
+        if method == "HEAD" or response.status in (101, 204, 304):
             connection.sendall(head)
             return
         if response.stream is None:

@@ -11,9 +11,15 @@ _RESERVED = {".lock", "con", "prn", "aux", "nul", "desktop.ini"}
 _DEVICES = {f"{device}{number}" for device in ("com", "lpt") for number in range(10)}
 
 
-def fold(name: str) -> str:
-    """The comparison key: case-insensitive, NFC and NFD alike."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+def fold(name: str, *, linguistic: bool = False) -> str:
+    """The comparison key: case-insensitive, NFC and NFD alike; `linguistic` also takes ligatures for their letters."""
+    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+    return folded.replace("æ", "ae").replace("œ", "oe") if linguistic else folded
+
+
+def same_form(one: str, other: str) -> bool:
+    """Whether two names differ in nothing but composition, which the service does not take for a rename (§4.2)."""
+    return unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
 
 
 def check(name: str, *, business: bool, folder: bool, at_root: bool) -> None:

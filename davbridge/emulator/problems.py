@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from datetime import UTC, datetime
 
 
@@ -20,13 +19,13 @@ class Problem(Exception):
         self.inner = inner
         self.headers = headers or {}
 
-    def body(self, client_request_id: str = "") -> bytes:
+    def body(self, request_id: str, client_request_id: str, inner_name: str) -> bytes:
         """The JSON of the answer."""
         inner: dict[str, str] = {"code": self.inner} if self.inner else {}
         inner["date"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        inner["request-id"] = str(uuid.uuid4())
-        inner["client-request-id"] = client_request_id or inner["request-id"]
-        return json.dumps({"error": {"code": self.code, "message": self.message, "innerError": inner}}).encode()
+        inner["request-id"] = request_id
+        inner["client-request-id"] = client_request_id
+        return json.dumps({"error": {"code": self.code, "message": self.message, inner_name: inner}}).encode()
 
 
 def not_found(message: str = "The resource could not be found.") -> Problem:

@@ -11,8 +11,12 @@ class Quirks:
 
     office_rewrite: bool = False
     """SharePoint changes Office files right after an upload: bytes, size, hash, eTag and cTag (§12.1)."""
+    office_rewrite_seconds: float = 0
+    """How long after the answer it does so."""
     listing_lag: int = 0
     """A new item is missing from this many listings of its folder (§12.2)."""
+    stale_seconds: float = 0
+    """For so long after a creation, a rename, a move or a deletion listings and paths show the names before (§12.2)."""
     lookup_lag: int = 0
     """A new item is not found by path this many times; by id it is (§12.2)."""
     session_404_on_replace: bool = False
@@ -21,6 +25,8 @@ class Quirks:
     """An upload session for a new file shows an empty file in listings until it commits (§3.2)."""
     copy_seconds: float = 0.05
     """How long an asynchronous copy takes."""
+    copy_without_resource: bool = False
+    """The monitor of a completed copy does not name the new item (§4.4)."""
     copy_fails: str = ""
     """A code with which each copy fails, told by the monitor with status 200 (§4.4)."""
     range_ignored: bool = False
@@ -31,6 +37,12 @@ class Quirks:
     """A session opened with If-Match ends in 412 on SharePoint, since opening it bumps the eTag (§3.2, ISS 1716)."""
     short_pages: bool = False
     """Pages may be shorter than asked for, even empty, with a nextLink (§2.6)."""
+    delta_backwards: bool = False
+    """Delta enumerates the last changes first, so that children and tombstones come before parents (§5.1)."""
+    socket_ping_seconds: float = 25.0
+    """How often a notification channel pings (§5.3)."""
+    short_drive_ids: bool = False
+    """Personal drives tell their ids in lower case and without a leading zero where items refer to them (§12.3)."""
     no_quota: bool = False
     """Drives tell a quota of zeros (§1.1)."""
     patch_without_body: bool = False

@@ -1,4 +1,4 @@
-"""Webhooks and the socket.io address (§5.2, §5.3): the handshake, lifetimes, and a POST after each change."""
+"""Webhooks (§5.2): the handshake, lifetimes, and a POST after each change."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from davbridge.emulator.answers import answer, read_json, read_time
+from davbridge.emulator.answers import answer, context, read_json, read_time
 from davbridge.emulator.clock import text
 from davbridge.emulator.drives import Drive
 from davbridge.emulator.httpd import Request, Response
 from davbridge.emulator.problems import Problem, bad_request, not_found
 from davbridge.emulator.views import Json
+from davbridge.emulator.world import TENANT_ID
 
 if TYPE_CHECKING:
     from davbridge.emulator.world import World
@@ -58,6 +59,9 @@ def handle(world: World, path: str, request: Request, user: str) -> Response:
     found = re.fullmatch(r"/subscriptions(?:/([^/]+))?", path)
     if found and not found[1] and request.method == "POST":
         return _create(world, request, user)
+    if found and not found[1] and request.method == "GET":
+        living = [one.json() for one in world.subscriptions.values() if one.expires >= world.clock.now()]
+        return answer(request, 200, {**context(request, "subscriptions"), "value": living})
     subscription = world.subscriptions.get(found[1]) if found and found[1] else None
     if subscription is None or subscription.expires < world.clock.now():
         raise not_found("The subscription does not exist.")
@@ -66,7 +70,7 @@ def handle(world: World, path: str, request: Request, user: str) -> Response:
         return answer(request, 204)
     if request.method == "PATCH":
         subscription.expires = _expiry(world, read_json(request).get("expirationDateTime"))
-    return answer(request, 200, subscription.json())
+    return answer(request, 200, context(request, "subscriptions/$entity") | subscription.json())
 
 
 def _create(world: World, request: Request, user: str) -> Response:
@@ -91,7 +95,7 @@ def _create(world: World, request: Request, user: str) -> Response:
     _validate(url)
     subscription = Subscription(str(uuid.uuid4()), drive, resource, url, state, expires, drive.sequence)
     world.subscriptions[subscription.id] = subscription
-    return answer(request, 201, subscription.json())
+    return answer(request, 201, context(request, "subscriptions/$entity") | subscription.json())
 
 
 def _expiry(world: World, value: object) -> datetime:
@@ -133,6 +137,7 @@ def notify(world: World) -> None:
             "subscriptionExpirationDateTime": text(subscription.expires),
             "clientState": subscription.state,
             "resource": subscription.resource,
+            "tenantId": TENANT_ID,
             "changeType": "updated",
             "resourceData": None,
         }
@@ -145,10 +150,3 @@ def _send(url: str, body: bytes) -> None:
         _post(url, body, "application/json")
     except (OSError, urllib.error.URLError):
         return  # Graph tries again for hours; a test that wants that has to say so
-
-
-def socket_io(world: World, drive: Drive, request: Request) -> Response:
-    """The address of a socket.io channel; the channel itself is not emulated, so a client falls back to polling."""
-    expires = world.clock.now() + timedelta(hours=1)
-    url = f"{world.content_url}/notifications?token={secrets.token_urlsafe(24)}&applicationId={world.client_id}"
-    return answer(request, 200, {"id": str(uuid.uuid4()), "notificationUrl": url, "expirationDateTime": text(expires)})

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
+from davbridge.emulator.httpd import Request
 from davbridge.emulator.problems import Problem
 from davbridge.emulator.world import World
 
-_CHEAP = {"get item", "delta", "get content"}
+_CHEAP = {"get item", "get content"}
+_DEAR = {"permissions", "create link"}
 _WINDOW = 60.0
 
 
-def charge(world: World, operation: str) -> dict[str, str]:
+def _cost(operation: str, request: Request) -> int:
+    """Resource units (§8.2)."""
+    if operation in _DEAR or "permissions" in request.query.get("$expand", ""):
+        return 5
+    if operation == "delta":
+        return 1 if request.query.get("token") or "token=" in unquote(request.path) else 2
+    return 1 if operation in _CHEAP else 2
+
+
+def charge(world: World, operation: str, request: Request) -> dict[str, str]:
     """Book one call; rejected calls count too.
 
     Raises:
@@ -21,7 +34,7 @@ def charge(world: World, operation: str) -> dict[str, str]:
     now = world.clock.monotonic()
     with world.lock:
         world.units = [(when, cost) for when, cost in world.units if now - when < _WINDOW]
-        world.units.append((now, 1 if operation in _CHEAP else 2))
+        world.units.append((now, _cost(operation, request)))
         used = sum(cost for _, cost in world.units)
         reset = max(1, round(_WINDOW - (now - world.units[0][0])))
     headers = {

@@ -7,13 +7,12 @@ import secrets
 from datetime import timedelta
 
 from davbridge.emulator.addressing import Target
-from davbridge.emulator.answers import answer, check_match, read_json, read_times
+from davbridge.emulator.answers import answer, check_match, context, entity, not_modified, read_json, read_times
 from davbridge.emulator.blobs import Blob, Draft
 from davbridge.emulator.clock import text
 from davbridge.emulator.drives import Drive, Item
 from davbridge.emulator.httpd import BLOCK, Drop, Request, Response
 from davbridge.emulator.items import conflict_of, shown
-from davbridge.emulator.names import fold
 from davbridge.emulator.problems import Problem, bad_request, name_taken, not_found
 from davbridge.emulator.views import Json
 from davbridge.emulator.world import OFFICE, Session, World
@@ -34,9 +33,13 @@ def put_content(world: World, target: Target, request: Request) -> Response:
         item = target.item()
         if not item.is_file:
             raise bad_request("The item has no content")
+        _one_at_a_time(drive, drive.parent_of(item), item.name)
         check_match(request, drive.etag(item), drive.ctag(item))
         blob = _receive(world, request)
-        drive.replace(item, blob)
+        with drive.lock:
+            # it may have changed while the body was on its way
+            check_match(request, drive.etag(item), drive.ctag(item))
+            drive.replace(drive.get(item.id), blob)
         return _stored(world, drive, item, request, created=False)
     conflict = conflict_of({}, request, "replace")
     parent, name = target.parent_and_name(make=True)
@@ -47,7 +50,10 @@ def put_content(world: World, target: Target, request: Request) -> Response:
         check_match(request, drive.etag(found), drive.ctag(found))
     _one_at_a_time(drive, parent, name)
     blob = _receive(world, request)
-    item, created = drive.store(parent, name, blob, conflict)  # type: ignore[arg-type]
+    with drive.lock:
+        if "if-match" in request.headers and found is not None:
+            check_match(request, drive.etag(found), drive.ctag(found))
+        item, created = drive.store(parent, name, blob, conflict)  # type: ignore[arg-type]
     return _stored(world, drive, item, request, created=created)
 
 
@@ -68,14 +74,14 @@ def _stored(world: World, drive: Drive, item: Item, request: Request, *, created
     if created:
         item.lag = world.quirks.listing_lag
         item.hidden = world.quirks.lookup_lag
-    response = answer(request, 201 if created else 200, shown(world, drive, item, None))
+    response = answer(request, 201 if created else 200, entity(request, drive.id, shown(world, drive, item, None)))
     world.after_upload(drive, item)
     return response
 
 
 def _one_at_a_time(drive: Drive, parent: Item, name: str) -> None:
     # business and SharePoint: one open session a file, whatever the conflictBehavior (§3.2, ISS 747)
-    if drive.business and (parent.id, fold(name)) in drive.open_sessions:
+    if drive.business and (parent.id, drive.fold(name)) in drive.open_sessions:
         raise Problem(409, "nameAlreadyExists", "A file with the same name is currently being uploaded")
 
 
@@ -99,6 +105,8 @@ def create_session(world: World, target: Target, request: Request) -> Response:
     _one_at_a_time(drive, parent, name)
     if found is not None:
         check_match(request, drive.etag(found), drive.ctag(found))
+        if not_modified(request, drive.etag(found), drive.ctag(found)):
+            raise Problem(412, "resourceModified", "The item has not changed", inner="entityTagDoesNotMatch")
         drive.check_writable(found)
         if world.quirks.session_404_on_replace and found.name.lower().endswith(OFFICE):
             world.quirks.session_404_on_replace = False
@@ -125,10 +133,12 @@ def create_session(world: World, target: Target, request: Request) -> Response:
         placeholder.placeholder = True
         session.item_id = placeholder.id
     world.sessions[token] = session
-    drive.open_sessions[parent.id, fold(name)] = token
+    drive.open_sessions[parent.id, drive.fold(name)] = token
     expires = text(session.expires, milliseconds=True)
     url = f"{world.content_url}/upload/{token}"
-    return answer(request, 200, {"uploadUrl": url, "expirationDateTime": expires, "nextExpectedRanges": ["0-"]})
+    head = context(request, "microsoft.graph.uploadSession")
+    body = {"uploadUrl": url, "expirationDateTime": expires, "nextExpectedRanges": ["0-"]}
+    return answer(request, 200, head | body)
 
 
 def session_request(world: World, token: str, request: Request) -> Response:
@@ -146,7 +156,7 @@ def session_request(world: World, token: str, request: Request) -> Response:
     if request.method == "DELETE":
         world.end_session(token)
         return answer(request, 204)
-    if request.method == "POST" and session.complete and session.defer:
+    if request.method == "POST" and session.complete and session.defer and session.drive.business:
         return _commit(world, token, session, request)
     if request.method == "PUT":
         return _fragment(world, token, session, request)
@@ -202,33 +212,51 @@ def _content_range(request: Request) -> tuple[int, int, int]:
     return start, end, total
 
 
+def commit_by_url(world: World, target: Target, request: Request) -> Response:
+    """The way out of a failed commit, and how personal drives commit a deferred one (§3.5).
+
+    `PUT` to the folder, with the name and the session's URL.
+    """
+    drive, parent = target.on(), target.item()
+    body = read_json(request)
+    base, _, token = str(body.get("@microsoft.graph.sourceUrl", "")).rpartition("/")
+    world.expire()
+    session = world.sessions.get(token)
+    if base != f"{world.content_url}/upload" or session is None or session.drive is not drive:
+        raise Problem(400, "notSupported", "The sourceUrl is not that of an upload session")
+    if not session.complete or not isinstance(body.get("name"), str):
+        raise bad_request("The upload is not complete", inner="uploadSessionIncomplete")
+    found = drive.child(parent, body["name"])
+    if found is not None:
+        check_match(request, drive.etag(found), drive.ctag(found))
+    session.conflict = conflict_of(body, request, "fail")
+    drive.open_sessions.pop((session.parent_id, session.drive.fold(session.name)), None)
+    session.parent_id, session.name = parent.id, body["name"]
+    return _commit(world, token, session, request)
+
+
 def _commit(world: World, token: str, session: Session, request: Request) -> Response:
+    """Make an item of what has been received. When that fails, the session lives on, for `commit_by_url`."""
     if session.broken:
         session.complete = False
         raise Problem(412, "resourceModified", "ETag does not match current item's value")
-    assert session.draft is not None
     drive = session.drive
     parent = drive.get(session.parent_id)
-    found = drive.child(parent, session.name)
-    if found is not None and not found.placeholder and session.conflict == "fail":
-        session.complete = False
-        raise name_taken()
-    if found is not None and found.is_file:
-        drive.check_writable(found)
-    blob = session.draft.finish(session.total)
-    try:
+    if session.blob is None:
+        assert session.draft is not None
+        session.blob = session.draft.finish(session.total)
+    with drive.lock:
+        found = drive.child(parent, session.name)
+        if found is not None and not found.placeholder and session.conflict == "fail":
+            raise name_taken()
         item, created = drive.store(
             parent,
             session.name,
-            blob,
+            session.blob,
             session.conflict,  # type: ignore[arg-type]
             fs_created=session.fs_created,
             fs_modified=session.fs_modified,
         )
-    except Problem:
-        blob.discard()
-        session.draft = None
-        raise
-    finally:
-        world.end_session(token)
+    session.stored = True
+    world.end_session(token)
     return _stored(world, drive, item, request, created=created)

@@ -9,17 +9,22 @@ from urllib.parse import quote
 
 from davbridge.emulator.clock import text
 from davbridge.emulator.drives import Drive, Item, Tombstone
+from davbridge.emulator.world import USER_ID
 
 Json = dict[str, Any]
 DOWNLOAD_URL = "@microsoft.graph.downloadUrl"
 
 
 def item_json(
-    drive: Drive, item: Item, download_url: Callable[[Item], str] | None, select: set[str] | None = None
+    drive: Drive,
+    item: Item,
+    download_url: Callable[[Item], str] | None,
+    select: set[str] | None = None,
+    remote: Json | None = None,
 ) -> Json:
     """A driveItem. `select` keeps only what was asked for; `publication` and the like come only when asked (§2.1)."""
     precise = not drive.business
-    identity = {"user": {"displayName": drive.owner.split("@")[0], "id": "8b1d5f9e-0000-4000-8000-000000000001"}}
+    identity = {"user": {"displayName": drive.owner.split("@")[0], "id": USER_ID}}
     if drive.business:
         identity["user"]["email"] = drive.owner
     out: Json = {
@@ -51,9 +56,14 @@ def item_json(
         out["file"] = {"mimeType": mime, "hashes": hashes} if hashes else {"mimeType": mime}
         if download_url is not None:
             out[DOWNLOAD_URL] = download_url(item)
+    elif item.remote is not None:
+        out["remoteItem"] = remote
     else:
-        out["size"] = sum(child.size for child in drive.listed(item))
-        out["folder"] = {"childCount": len(drive.children.get(item.id, {}))}
+        out["size"] = drive.weight(item)
+        out["folder"] = {"childCount": drive.child_count(item)}
+    if item.malware:
+        out["malware"] = {"description": item.malware}
+        out.pop(DOWNLOAD_URL, None)
     if item.placeholder:
         out["pendingOperations"] = {"pendingContentUpdate": {"queuedDateTime": text(item.modified)}}
     if select and "publication" in select:
@@ -65,6 +75,8 @@ def item_json(
         }
     if select and "sharepointIds" in select and drive.business:
         out["sharepointIds"] = {"listItemUniqueId": item.guid, "siteId": drive.site_id}
+    if drive.business:
+        out["webDavUrl"] = out["webUrl"]
     return _selected(out, select)
 
 
@@ -72,7 +84,7 @@ def _parent(drive: Drive, item: Item) -> Json:
     kind = "personal" if not drive.business else drive.profile
     out: Json = {"driveType": kind, "driveId": drive.id}
     if item is not drive.root:
-        parent = drive.items[item.parent_id]
+        parent = drive.parent_of(item)
         path = "/".join(quote(name) for name in drive.path_of(parent))
         out |= {
             "id": parent.id,
@@ -86,7 +98,7 @@ def _parent(drive: Drive, item: Item) -> Json:
 
 def _selected(out: Json, select: set[str] | None) -> Json:
     if not select:
-        return out
+        return {name: value for name, value in out.items() if name != "webDavUrl"}
     wanted = {name.lower() for name in select}
     # the annotation is asked for by its full name, or by that of the direct endpoints (§2.6)
     if "content.downloadurl" in wanted:
@@ -105,6 +117,11 @@ def tombstone_json(drive: Drive, gone: Tombstone) -> Json:
     return out
 
 
+def _state(used: int, total: int) -> str:
+    left = (total - used) / total if total else 0
+    return "normal" if left > 0.1 else "nearing" if left > 0.01 else "critical" if left > 0 else "exceeded"
+
+
 def drive_json(drive: Drive, *, no_quota: bool) -> Json:
     """A drive with its quota (§1.1)."""
     used = drive.used
@@ -116,7 +133,7 @@ def drive_json(drive: Drive, *, no_quota: bool) -> Json:
             "used": used,
             "remaining": drive.total - used,
             "deleted": 0,
-            "state": "normal" if used < drive.total * 0.9 else "nearing",
+            "state": _state(used, drive.total),
         }
     )
     return {

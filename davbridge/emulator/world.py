@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 import threading
 from dataclasses import dataclass, field
@@ -15,15 +16,17 @@ from davbridge.emulator.blobs import Blob, Draft
 from davbridge.emulator.calls import Recorder
 from davbridge.emulator.clock import Clock
 from davbridge.emulator.drives import Drive, Item
-from davbridge.emulator.problems import not_found
+from davbridge.emulator.problems import bad_request, not_found
 from davbridge.emulator.quirks import Quirks
 
 if TYPE_CHECKING:
+    from davbridge.emulator.channels import Ticket
     from davbridge.emulator.faults import FaultScript
     from davbridge.emulator.subscriptions import Subscription
 
 TENANT = "contoso.onmicrosoft.com"
 TENANT_ID = "7d0c3a52-9f1b-4c55-9c2e-5a4b8f6d1e20"
+USER_ID = "8b1d5f9e-0000-4000-8000-000000000001"
 SITE_HOST = "contoso.sharepoint.com"
 DOWNLOAD_SECONDS = 300
 OFFICE = (".docx", ".xlsx", ".pptx")
@@ -57,11 +60,13 @@ class Session:
     defer: bool = False
     broken: bool = False
     complete: bool = False
+    blob: Blob | None = None
+    stored: bool = False
 
 
 @dataclass
 class Copying:
-    """An asynchronous copy and what its monitor tells."""
+    """An asynchronous copy and what its monitor tells. `status` is empty while it is under way."""
 
     drive: Drive
     item: Item
@@ -69,8 +74,10 @@ class Copying:
     parent_id: str
     name: str
     conflict: str
+    started: float
     due: float
-    status: str = "inProgress"
+    children_only: bool = False
+    status: str = ""
     resource_id: str = ""
     error: str = ""
 
@@ -99,6 +106,7 @@ class World:
     client_secret: str
     drives: dict[str, Drive]
     site: Site
+    root_site: Site
     content_url: str = ""
     login_url: str = ""
     tokens: dict[str, Token] = field(default_factory=dict)
@@ -106,53 +114,51 @@ class World:
     sessions: dict[str, Session] = field(default_factory=dict)
     copies: dict[str, Copying] = field(default_factory=dict)
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
+    rewrites: list[tuple[float, Drive, Item]] = field(default_factory=list)
+    tickets: dict[str, Ticket] = field(default_factory=dict)
     units: list[tuple[float, int]] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
     claims_challenge: str = ""
     key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
 
     def drive(self, drive_id: str) -> Drive:
-        """The drive of an id; ids of personal drives compare without case (§12.3)."""
+        """The drive of an id; ids of personal drives compare without case (§12.3).
+
+        Raises:
+            Problem: 404, and 400 for what has the form of no id at all.
+        """
         for drive in self.drives.values():
             if drive.id == drive_id or (not drive.business and drive.id.lower() == drive_id.lower()):
                 return drive
+        if not drive_id.startswith("b!") and not re.fullmatch(r"[0-9A-Fa-f]{16}", drive_id):
+            raise bad_request("ObjectHandle is Invalid", inner="invalidResourceId")
         raise not_found("The drive could not be found.")
 
-    def download_url(self, drive: Drive, item: Item) -> str:
-        """A pre-authenticated URL, good for some minutes."""
+    def download_url(self, drive: Drive, item: Item, version: str = "") -> str:
+        """A pre-authenticated URL, good for some minutes; of a former version, if one is named."""
         expires = int((self.clock.now() + timedelta(seconds=DOWNLOAD_SECONDS)).timestamp())
-        return (
-            f"{self.content_url}/download/{drive.id}/{item.id}?e={expires}&tempauth={self.sign(drive, item, expires)}"
-        )
+        place = f"{drive.id}/{item.id}/{version}".rstrip("/")
+        signature = self.sign(drive, item, version, expires)
+        return f"{self.content_url}/download/{place}?e={expires}&tempauth={signature}"
 
-    def sign(self, drive: Drive, item: Item, expires: int) -> str:
-        message = f"{drive.id}|{item.id}|{expires}".encode()
+    def sign(self, drive: Drive, item: Item, version: str, expires: int) -> str:
+        message = f"{drive.id}|{item.id}|{version}|{expires}".encode()
         return hmac.new(self.key, message, hashlib.sha256).hexdigest()
-
-    def settle_copies(self) -> None:
-        """Finish the copies that are due."""
-        from davbridge.emulator.problems import Problem  # noqa: PLC0415 - keeps the state free of the wire's words
-
-        with self.lock:
-            for copying in self.copies.values():
-                if copying.status != "inProgress" or self.clock.monotonic() < copying.due:
-                    continue
-                if self.quirks.copy_fails:
-                    copying.status, copying.error = "failed", self.quirks.copy_fails
-                    continue
-                try:
-                    parent = copying.target.get(copying.parent_id)
-                    conflict = copying.conflict if copying.conflict in ("replace", "rename") else "fail"
-                    made = copying.target.copy(copying.item, parent, copying.name, conflict)  # type: ignore[arg-type]
-                    copying.status, copying.resource_id = "completed", made.id
-                except Problem as problem:
-                    copying.status, copying.error = "failed", problem.code
 
     def after_upload(self, drive: Drive, item: Item) -> None:
         """What SharePoint does with an Office file once it has answered (§12.1)."""
         if self.quirks.office_rewrite and drive.profile == "documentLibrary" and item.name.lower().endswith(OFFICE):
-            assert item.blob is not None
-            drive.replace(item, Blob.of(item.blob.bytes() + b"<docProps>promoted</docProps>"), fs_modified=None)
+            self.rewrites.append((self.clock.monotonic() + self.quirks.office_rewrite_seconds, drive, item))
+            self.rewrite()
+
+    def rewrite(self) -> None:
+        """Promote the properties of the Office files whose time has come."""
+        with self.lock:
+            due = [entry for entry in self.rewrites if entry[0] <= self.clock.monotonic()]
+            self.rewrites = [entry for entry in self.rewrites if entry not in due]
+        for _, drive, item in due:
+            if item.blob is not None and not item.locked and drive.find(item.id) is item:
+                drive.replace(item, Blob.of(item.blob.bytes() + b"<docProps>promoted</docProps>"), fs_modified=None)
 
     def expire(self) -> None:
         """Forget the upload sessions whose time is over."""
@@ -167,11 +173,9 @@ class World:
             session = self.sessions.pop(token, None)
             if session is None:
                 return
-            if session.draft is not None and not session.complete:
+            if session.draft is not None and not session.stored:
                 session.draft.discard()
-            from davbridge.emulator.names import fold  # noqa: PLC0415 - only here
-
-            session.drive.open_sessions.pop((session.parent_id, fold(session.name)), None)
-            item = session.drive.items.get(session.item_id)
+            session.drive.open_sessions.pop((session.parent_id, session.drive.fold(session.name)), None)
+            item = session.drive.find(session.item_id)
             if item is not None and item.placeholder:
                 session.drive.delete(item)

@@ -54,6 +54,9 @@ class IfFolder:
         fields = dict(headers or {})
         if body is not None:
             fields["Content-Type"] = "application/json"
+        else:
+            # with application/json the body would be taken for JSON: the base64 text itself would be stored
+            fields["Content-Type"] = "application/octet-stream"
         content = body if body is not None else base64.urlsafe_b64encode(data or b"").decode()
         look = {
             "id": "1",

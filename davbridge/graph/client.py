@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from davbridge.clock import Clock
-from davbridge.errors import BadUpstream
+from davbridge.errors import BadUpstream, Busy
 from davbridge.graph.failures import raise_for
 from davbridge.redact import Secret
 from davbridge.tokens import TokenSource
 from davbridge.transport import Outgoing, Reply, Transport
 from davbridge.transport.hosts import host_key
+from davbridge.transport.wire import Broken
 
 
 class Graph:
@@ -65,9 +67,15 @@ class Graph:
         url = path if path.startswith("https://") else self.base + path
         if host_key(url) != host_key(self.base):
             raise BadUpstream("Graph named a next page on another host")
-        return self.transport.send(
-            Outgoing(method, url, fields, data, auth=self._tokens, safe=safe or method in ("GET", "HEAD"))
-        )
+        request = Outgoing(method, url, fields, data, auth=self._tokens, safe=safe or method in ("GET", "HEAD"))
+        try:
+            return self.transport.send(request)
+        except (BadUpstream, Busy) as error:
+            if not isinstance(error.__context__, Broken):
+                raise
+            # with the host's name, for whoever looks after the firewall or the DNS server
+            told = f"{urlsplit(self.base).netloc} cannot be reached"
+            raise (Busy(told, error.retry_after) if isinstance(error, Busy) else BadUpstream(told)) from error
 
     def get_json(self, path: str) -> dict[str, Any]:
         """GET a JSON object; with shortcuts to shared folders, which are left out unless asked for (§2.9)."""

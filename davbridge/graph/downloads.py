@@ -8,7 +8,7 @@ from collections.abc import Callable
 from davbridge import deadline
 from davbridge.errors import BadUpstream, BridgeError, DownloadBroken, RangeNotSatisfiable
 from davbridge.graph.client import Graph
-from davbridge.graph.failures import raise_for
+from davbridge.graph.failures import failure, raise_for
 from davbridge.redact import Secret
 from davbridge.transport import Reply
 from davbridge.transport.message import Stream
@@ -18,7 +18,11 @@ _SKIP = 1 << 16
 
 
 class UrlExpired(BridgeError):
-    """The pre-authenticated URL is no longer good: ask Graph for another."""
+    """The pre-authenticated URL is no longer good: ask Graph for another. `cause`: what it means for a fresh one."""
+
+    def __init__(self, message: str, cause: BridgeError) -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class ContentStream:
@@ -114,7 +118,7 @@ def open_download(
         headers["Range"] = f"bytes={start}-" + (str(end - 1) if end is not None else "")
     reply = graph.direct("GET", url, headers=headers, stream=True, safe=True)
     if reply.status in (401, 403, 404, 410):
-        raise UrlExpired("the download URL has expired")
+        raise UrlExpired("the download URL has expired", failure(reply))
     if reply.status == 416:
         size = re.search(r"/(\d+)$", reply.headers.get("content-range", ""))
         raise RangeNotSatisfiable("the range starts behind the end", int(size[1]) if size else start)

@@ -16,6 +16,7 @@ from davbridge.errors import (
     NotFound,
     PreconditionFailed,
     QuotaExceeded,
+    RequestRefused,
     TooLarge,
     Unsupported,
 )
@@ -65,7 +66,7 @@ def failure(reply: Reply) -> BridgeError:
     if status == 401:
         return Busy("Microsoft does not accept the sign-in at the moment", 60.0)
     if status == 400:
-        return BadUpstream("Microsoft refused the request as malformed")
+        return RequestRefused("Microsoft refused the request as malformed")
     return BadUpstream(f"Microsoft answered {status}")
 
 

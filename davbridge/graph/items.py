@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from davbridge.errors import BadUpstream
+from davbridge.errors import BadUpstream, BridgeError, NotFound, UnknownOutcome
 from davbridge.graph.client import Graph
 from davbridge.graph.decode import DOWNLOAD_URL, drive_item, iso
 from davbridge.graph.model import DriveItem, ItemRef
+from davbridge.transport import Reply
 
-_FIELDS = (
+FIELDS = (
     "id,name,size,eTag,cTag,createdDateTime,lastModifiedDateTime,file,folder,package,root,remoteItem,fileSystemInfo,"
     "parentReference"
 )
-_LISTED = f"$select={_FIELDS}"
-ONE = f"$select={_FIELDS},{quote(DOWNLOAD_URL)}"
+_LISTED = f"$select={FIELDS}"
+ONE = f"$select={FIELDS},{quote(DOWNLOAD_URL)}"
 """The query for one item with all that `drive_item` reads."""
 _TOP = 1000
 _MOST_PAGES = 10_000
@@ -32,6 +34,32 @@ def get_item(graph: Graph, ref: ItemRef) -> DriveItem:
     return drive_item(graph.get_json(f"{ref.url()}?{ONE}"), drive_id=ref.drive_id)
 
 
+def read_back(graph: Graph, ref: ItemRef) -> DriveItem | None:
+    """An item after a write whose answer was lost; None when it is not there.
+
+    Raises:
+        UnknownOutcome: it cannot be read, so nobody knows what the write has done (law 3).
+    """
+    try:
+        return get_item(graph, ref)
+    except NotFound:
+        return None
+    except BridgeError as error:
+        raise UnknownOutcome("an answer was lost, and what it told of cannot be read") from error
+
+
+def written(reply: Reply, ref: ItemRef) -> DriveItem:
+    """The item that a write answers.
+
+    Raises:
+        UnknownOutcome: it was carried out, and the answer cannot be read.
+    """
+    try:
+        return drive_item(reply.json(), drive_id=ref.drive_id)
+    except BadUpstream as error:
+        raise UnknownOutcome("Microsoft's answer to a write cannot be read") from error
+
+
 def get_folder(graph: Graph, ref: ItemRef) -> tuple[DriveItem, Iterable[DriveItem]]:
     """An item and its children, the first page of both in one call; a file has no children.
 
@@ -40,7 +68,7 @@ def get_folder(graph: Graph, ref: ItemRef) -> tuple[DriveItem, Iterable[DriveIte
     Raises:
         NotFound.
     """
-    json = graph.get_json(f"{ref.url()}?{_LISTED}&$expand=children($select={_FIELDS})")
+    json = graph.get_json(f"{ref.url()}?{_LISTED}&$expand=children($select={FIELDS})")
     item = drive_item(json, drive_id=ref.drive_id)
     if "children" not in json and item.kind == "folder":
         return item, list_children(graph, ItemRef(ref.drive_id, item.id))
@@ -75,7 +103,7 @@ def create_folder(graph: Graph, parent: ItemRef, name: str) -> DriveItem:
         AlreadyExists: an item of that name is there. NotFound: the parent is not.
     """
     body = {"name": name, "folder": {}, "@microsoft.graph.conflictBehavior": "fail"}
-    return drive_item(graph.call("POST", parent.url("children"), body=body).json(), drive_id=parent.drive_id)
+    return written(graph.call("POST", parent.url("children"), body=body), parent)
 
 
 def update_item(
@@ -109,7 +137,7 @@ def update_item(
     if reply.status == 204:
         # some tenants answer without a body (§12.9); the item may lie under its new name now
         return get_item(graph, ItemRef(ref.drive_id, ref.item_id) if ref.path.is_root else ref)
-    return drive_item(reply.json(), drive_id=ref.drive_id)
+    return written(reply, ref)
 
 
 def _reference(parent: ItemRef) -> dict[str, str]:
@@ -123,12 +151,16 @@ def _reference(parent: ItemRef) -> dict[str, str]:
 
 
 def delete_item(graph: Graph, ref: ItemRef, *, if_match: str | None = None) -> None:
-    """Delete an item and all below it, into the recycle bin. Safe to repeat: what is gone stays gone.
+    """Delete an item and all below it, into the recycle bin. Repeated after a lost answer: what is gone stays gone.
 
     Raises:
         NotFound, PreconditionFailed.
     """
-    graph.call("DELETE", ref.url(), headers=_match(if_match))
+    try:
+        graph.call("DELETE", ref.url(), headers=_match(if_match))
+    except UnknownOutcome:
+        with suppress(NotFound):
+            graph.call("DELETE", ref.url(), headers=_match(if_match))
 
 
 def _match(tag: str | None) -> dict[str, str]:

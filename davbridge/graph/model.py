@@ -34,6 +34,7 @@ class DriveItem:
 
     `created`/`modified` are the times to show: a file's `fileSystemInfo`, for folders the later of it and the server's.
     `download_url` is set when the answer carried one. `remote` is set for shortcuts to other drives (§2.9).
+    `tag` and `stamp` are the mirror's: a file's changes with its content, a folder's with anything in the tree below.
     """
 
     id: str
@@ -51,6 +52,8 @@ class DriveItem:
     deleted: bool = False
     remote: ItemRef | None = None
     download_url: Secret | None = None
+    tag: str = ""
+    stamp: str = ""
 
 
 @dataclass(frozen=True, slots=True)

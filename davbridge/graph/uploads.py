@@ -8,7 +8,8 @@ are joined.
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from davbridge import deadline
@@ -22,10 +23,11 @@ from davbridge.errors import (
 )
 from davbridge.graph.batch import IfFolder, NotDone
 from davbridge.graph.client import Graph
-from davbridge.graph.decode import drive_item, iso
+from davbridge.graph.decode import drive_item, iso, moment
 from davbridge.graph.failures import raise_for
-from davbridge.graph.items import _match, get_item
+from davbridge.graph.items import ONE, _match, written
 from davbridge.graph.model import DriveItem, ItemRef
+from davbridge.graph.quickxor import QuickXor
 from davbridge.redact import Secret
 from davbridge.transport import Reply
 
@@ -37,6 +39,7 @@ SIMPLE_LIMIT = 4 * 2**20
 """Contents up to this size go in one request."""
 _RESUMES = 5
 _PAUSE = 1.0
+_OVER = frozenset({401, 403, 404, 410})
 
 
 def put_content(
@@ -59,7 +62,7 @@ def put_content(
     url = ref.url("content") + f"?@microsoft.graph.conflictBehavior={'fail' if fail_if_exists else 'replace'}"
     headers = {"Content-Type": content_type or "application/octet-stream", **_match(if_match)}
     reply = graph.call("PUT", url, data=data, headers=headers)
-    return drive_item(reply.json(), drive_id=ref.drive_id), reply.status == 201
+    return written(reply, ref), reply.status == 201
 
 
 def upload(
@@ -83,8 +86,8 @@ def upload(
         NotDone: `only_if` did not hold; nothing of the body was read.
     """
     item = _described(body.length, fail_if_exists, created, modified)
-    url = _open(graph, ref, item) if only_if is None else _open_if(only_if, ref, item)
-    session = _Session(graph, ref, url, body.length)
+    reply = _open(graph, ref, item) if only_if is None else _open_if(only_if, ref, item)
+    session = _Session(graph, ref, _address(reply), body.length, opened=_date(reply))
     try:
         while True:
             # extended only by progress: a client that stalls runs into the edge's own timeout
@@ -107,20 +110,20 @@ def _described(size: int, fail: bool, created: datetime | None, modified: dateti
     return {"item": item}
 
 
-def _open(graph: Graph, ref: ItemRef, item: dict[str, Any]) -> Secret:
+def _open(graph: Graph, ref: ItemRef, item: dict[str, Any]) -> Reply:
     url = ref.url("createUploadSession")
     try:
         # opening a session twice does no harm by itself: an unused one expires
-        return _address(graph.call("POST", url, body=item))
+        return graph.call("POST", url, body=item)
     except NotFound:
         # SharePoint says 404 now and then when an Office file is replaced (§12.1, ISS 1068)
         graph.clock.sleep(_PAUSE)
-        return _address(graph.call("POST", url, body=item))
+        return graph.call("POST", url, body=item)
 
 
-def _open_if(only_if: IfFolder, ref: ItemRef, item: dict[str, Any]) -> Secret:
+def _open_if(only_if: IfFolder, ref: ItemRef, item: dict[str, Any]) -> Reply:
     try:
-        return _address(only_if.call("POST", ref.url("createUploadSession"), body=item))
+        return only_if.call("POST", ref.url("createUploadSession"), body=item)
     except UnknownOutcome:
         raise NotDone from None  # nothing is stored by opening a session
 
@@ -132,16 +135,27 @@ def _address(reply: Reply) -> Secret:
         raise BadUpstream("Graph opened an upload session without an address") from None
 
 
-class _Session:
-    """An open session and how far it has got."""
+def _date(reply: Reply) -> datetime | None:
+    """When the service answered, by its own clock; None when it does not say."""
+    try:
+        return parsedate_to_datetime(reply.headers.get("date", "")).astimezone(UTC)
+    except ValueError:
+        return None
 
-    def __init__(self, graph: Graph, ref: ItemRef, url: Secret, total: int) -> None:
+
+class _Session:
+    """An open session and how far it has got. `opened` is the service's time."""
+
+    def __init__(self, graph: Graph, ref: ItemRef, url: Secret, total: int, *, opened: datetime | None) -> None:
         self._graph = graph
         self._ref = ref
         self._url = url
         self._total = total
         self._position = 0
         self._open = True
+        self._opened = opened
+        self._hash = QuickXor()
+        self._doubtful = False  # the service may have committed without our knowing
 
     def send(self, data: bytes, *, last: bool) -> tuple[DriveItem, bool] | None:
         """Send one fragment, again where that helps; the item when it was the last.
@@ -149,36 +163,59 @@ class _Session:
         A break in mid-fragment makes the service discard all its bytes (§3.3), unless only the answer was lost: the
         session's own status tells.
         """
+        self._hash.update(data)
+        try:
+            return self._send(data, last=last)
+        except (Busy, BadUpstream) as error:
+            if self._doubtful:
+                raise UnknownOutcome("the upload's last answer was lost, and nothing tells more") from error
+            raise
+
+    def _send(self, data: bytes, *, last: bool) -> tuple[DriveItem, bool] | None:
+        lost: BridgeError | None = None
+        whole = False
         for attempt in range(_RESUMES):
             try:
-                reply = self._put(data)
+                reply = None if whole else self._put(data)
             except (UnknownOutcome, BadUpstream) as error:
-                stored, received = self._look(last=last, error=error, attempt=attempt)
-                if stored is not None:
-                    return stored
-                if received == self._position + len(data) and not last:
-                    self._position = received
+                reply, lost = None, error
+                self._doubtful = last
+            if reply is not None:
+                if reply.status in (200, 201) and last:
+                    return self._stored(reply)
+                if reply.status == 202 and not last:
+                    self._position += len(data)
                     return None
-                if received != self._position:
-                    raise BadUpstream("the upload session has lost bytes") from error
-                self._graph.clock.sleep(_PAUSE * 2**attempt)
-                continue
-            if reply.status in (200, 201) and last:
-                self._open = False
-                return drive_item(reply.json(), drive_id=self._ref.drive_id), reply.status == 201
-            if reply.status == 202 and not last:
-                self._position += len(data)
+                if reply.status == 404 and self._position == 0 and attempt == 0:
+                    self._graph.clock.sleep(_PAUSE * 5)  # a session is not known everywhere at once (§12.2)
+                    continue
+                if reply.status != 416 and (lost is None or reply.status not in _OVER):
+                    self._doubtful = False
+                    self._refuse(reply)
+                lost = lost or BadUpstream(f"a fragment was answered with {reply.status}")
+            stored, received = self._look(last=last, error=lost)
+            if stored is not None:
+                return stored
+            if received == self._position + len(data) and not last:
+                self._position = received
                 return None
-            if reply.status == 404 and self._position == 0 and attempt == 0:
-                self._graph.clock.sleep(_PAUSE * 5)  # a session is not known everywhere at once (§12.2)
-                continue
-            if reply.status == 416:
-                received = self._status()
-                if received == self._position + len(data) and not last:
-                    self._position = received
-                    return None
-            self._refuse(reply)
+            whole = received == self._total  # and not yet committed: wait, there is nothing to send again
+            if received not in (None, self._position, self._total):
+                self._doubtful = False
+                raise BadUpstream("the upload session has lost bytes") from lost
+            if received == self._position:
+                self._doubtful = False
+                if reply is not None:
+                    self._refuse(reply)
+            self._graph.clock.sleep(_PAUSE * 2**attempt)
         raise Busy("Microsoft does not take the upload at the moment", 30.0)
+
+    def _stored(self, reply: Reply) -> tuple[DriveItem, bool]:
+        self._open = False
+        try:
+            return drive_item(reply.json(), drive_id=self._ref.drive_id), reply.status == 201
+        except BadUpstream as error:
+            return self._reconciled(error), reply.status == 201
 
     def _put(self, data: bytes) -> Reply:
         end = self._position + len(data) - 1
@@ -189,31 +226,44 @@ class _Session:
         # not `safe`: a repeat after a lost answer would meet 416; we look first
         return self._graph.direct("PUT", self._url, headers=headers, data=data)
 
-    def _look(self, *, last: bool, error: BridgeError, attempt: int) -> tuple[tuple[DriveItem, bool] | None, int]:
-        """After a lost answer: what the session says it has; for a finished session, the item itself (law 3)."""
+    def _look(self, *, last: bool, error: BridgeError | None) -> tuple[tuple[DriveItem, bool] | None, int | None]:
+        """After a lost answer: what the session says it has; for a finished session, the item itself (law 3).
+
+        Neither when the session does not answer.
+        """
         try:
             return None, self._status()
         except NotFound:
             if not last:
                 raise BadUpstream("the upload session has gone") from error
         except (BadUpstream, Busy):
-            if attempt + 1 >= _RESUMES:
-                raise
-            return None, self._position
+            return None, None
         self._open = False
-        item = self._reconciled()
-        if item is None:
-            raise UnknownOutcome("the upload's last answer was lost, and the file does not show it") from error
-        return (item, False), self._total
+        return (self._reconciled(error), False), self._total
 
-    def _reconciled(self) -> DriveItem | None:
-        # the session is gone, so it was committed; an Office file may already be larger than what was sent (§12.1)
+    def _reconciled(self, error: BridgeError | None) -> DriveItem:
+        """The item, when it is what was sent.
+
+        A session may be gone without having been committed, and the old content may be as long as the new: so the hash
+        decides. Where there is none, or where an Office file is longer than what was sent (§12.1), the service must
+        have changed the item after the session was opened.
+
+        Raises:
+            UnknownOutcome: it is not.
+        """
+        self._doubtful = True
         try:
-            item = get_item(self._graph, self._ref)
+            json = self._graph.get_json(f"{self._ref.url()}?{ONE}")
         except NotFound:
-            return None
-        fresh = (self._graph.clock.now() - item.modified).total_seconds() < 300 or item.size == self._total
-        return item if item.size >= self._total and fresh else None
+            json = {}
+        if json:
+            item = drive_item(json, drive_id=self._ref.drive_id)
+            if item.size == self._total and item.quick_xor_hash == self._hash.digest():
+                return item
+            changed = self._opened is not None and moment(json.get("lastModifiedDateTime")) > self._opened
+            if changed and (item.size > self._total or (item.size == self._total and not item.quick_xor_hash)):
+                return item
+        raise UnknownOutcome("the upload's last answer was lost, and the file does not show it") from error
 
     def _status(self) -> int:
         """Bytes that the session has.
@@ -222,7 +272,7 @@ class _Session:
             NotFound: it is over.
         """
         reply = self._graph.direct("GET", self._url, safe=True)
-        if reply.status in (401, 403, 404, 410):
+        if reply.status in _OVER:
             raise NotFound("the upload session is over")
         raise_for(reply)
         ranges = reply.json().get("nextExpectedRanges") or []
@@ -231,7 +281,7 @@ class _Session:
 
     def _refuse(self, reply: Reply) -> None:
         """The error of a fragment that was refused."""
-        if reply.status in (401, 403, 404, 410):
+        if reply.status in _OVER:
             raise BadUpstream("the upload session has expired")
         raise_for(reply)
         raise BadUpstream(f"a fragment was answered with {reply.status}")

@@ -20,7 +20,7 @@ class Copy:
     def __init__(self, database: Database, most: int = 1024) -> None:
         self._database = database
         self._most = most
-        self._state: tuple[int, dict[Hashable, Any]] = (-1, {})
+        self._state: tuple[object, dict[Hashable, Any]] = (None, {})
 
     def get(self, question: Hashable, read: Callable[[], Value]) -> Value:
         """The answer to `question`, which `read` finds in the database. Nobody may change it."""

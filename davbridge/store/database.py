@@ -19,6 +19,14 @@ from davbridge.errors import BridgeError, Busy, ConfigError, QuotaExceeded
 Row = sqlite3.Row
 Transaction = sqlite3.Connection
 BUSY_SECONDS = 5.0
+_LONG_BUSY_SECONDS = 30.0
+"""For data that may be lost, which comes in large transactions."""
+_BLOCK = 512
+_GONE = ("readonly", "disk I/O", "unable to open", "no such table", "no such column", "malformed")
+
+
+class Damaged(BridgeError):
+    """The file is no database any more, or is not where it was."""
 
 
 class Database:
@@ -29,7 +37,10 @@ class Database:
         self._durable = durable
         self._local = threading.local()
         self._watcher: sqlite3.Cursor | None = None
+        self._watched = 0
         self._watching = threading.Lock()
+        self._generation = 0
+        self._inode = 0
 
     @classmethod
     def open(cls, path: Path, schema: Sequence[str], *, durable: bool = True) -> Database:
@@ -53,12 +64,32 @@ class Database:
 
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is not None and self._local.generation != self._generation:
+            connection.close()
+            connection = None
         if connection is None:
-            connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
-            connection.row_factory = sqlite3.Row
+            generation = self._generation
+            connection = self._connect()
+            self._local.connection, self._local.generation = connection, generation
+            self._inode = self._inode or _inode(self._path)
+        return connection
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=BUSY_SECONDS if self._durable else _LONG_BUSY_SECONDS, isolation_level=None
+        )
+        connection.row_factory = sqlite3.Row
+        try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
-            self._local.connection = connection
+            connection.execute("PRAGMA journal_size_limit = 67108864")
+            if not self._durable:
+                # large, read at random and by many threads: pages from the system's cache, not one cache a thread
+                connection.execute("PRAGMA mmap_size = 1073741824")
+                connection.execute("PRAGMA cache_size = -1000")
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
     def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
@@ -66,23 +97,60 @@ class Database:
         with _translated():
             return self._connection().execute(sql, parameters).fetchall()
 
-    def version(self) -> int:
-        """A number that changes with every commit to the file, by any thread of any process.
+    def version(self) -> tuple[int, int]:
+        """A value that changes with every commit to the file, by any thread of any process.
 
         Copies in memory are good while it stands still: ask for the version first and read the rows after it, since a
-        commit in between then makes the copy look older than it is, never newer. The number is this process's own.
+        commit in between then makes the copy look older than it is, never newer. It is this process's own.
         """
         try:
             with self._watching:
+                if self._watcher is not None and self._watched != self._generation:
+                    self._watcher.connection.close()
+                    self._watcher = None
                 if self._watcher is None:
+                    self._watched = self._generation
                     # data_version tells of the commits of other connections only, so this one never writes
                     self._watcher = sqlite3.connect(
                         self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
                     ).cursor()
-                version: int = self._watcher.execute("PRAGMA data_version").fetchall()[0][0]
-                return version
+                return self._watched, self._watcher.execute("PRAGMA data_version").fetchall()[0][0]
         except sqlite3.OperationalError as error:
             raise Busy("the bridge's state file is busy", 1.0) from error
+
+    def stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
+        """The rows of one SELECT as they are read, from a consistent snapshot. To be closed, or read to its end.
+
+        On a connection of its own: one that reads an old snapshot cannot write, and who reads the rows may want to.
+        """
+        with _translated():
+            generation, whole = self._generation, False
+            connection: sqlite3.Connection = self._local.__dict__.pop("reader", None) or self._connect()
+            try:
+                cursor = connection.execute(sql, parameters)
+                while rows := cursor.fetchmany(_BLOCK):
+                    yield from rows
+                whole = generation == self._generation and not hasattr(self._local, "reader")
+            finally:
+                if whole:
+                    self._local.reader = connection
+                else:
+                    connection.close()
+
+    def is_elsewhere(self) -> bool:
+        """True when the file that is open is not the one at its path: it was deleted, or replaced."""
+        return self._inode != 0 and _inode(self._path) != self._inode
+
+    @property
+    def generation(self) -> int:
+        """How often the file was opened anew."""
+        return self._generation
+
+    def reopen(self) -> None:
+        """Let every thread open the file at the path anew."""
+        self._local.__dict__.pop("reader", None)
+        self._inode = 0
+        self._generation += 1
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -97,10 +165,12 @@ class Database:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
+                connection.execute("COMMIT")
             except BaseException:
-                connection.execute("ROLLBACK")
+                # SQLite has rolled back by itself after some errors, a full disk for one
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
                 raise
-            connection.execute("COMMIT")
 
     def close(self) -> None:
         """Close the calling thread's connection and the watcher; others close with their threads."""
@@ -112,6 +182,9 @@ class Database:
         if connection is not None:
             connection.close()
             del self._local.connection
+        reader: sqlite3.Connection | None = self._local.__dict__.pop("reader", None)
+        if reader is not None:
+            reader.close()
 
 
 @contextmanager
@@ -121,4 +194,15 @@ def _translated() -> Iterator[None]:
     except sqlite3.OperationalError as error:
         if "full" in str(error):
             raise QuotaExceeded("the disk that holds the bridge's state is full") from error
+        if any(word in str(error) for word in _GONE):
+            raise Damaged(str(error)) from error
         raise Busy("the bridge's state file is busy", 1.0) from error
+    except sqlite3.DatabaseError as error:
+        raise Damaged(str(error)) from error
+
+
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return -1

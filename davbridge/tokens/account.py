@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import msal
 import requests
 
 from davbridge.clock import Clock
-from davbridge.errors import BadUpstream
+from davbridge.errors import BadUpstream, Busy, ConfigError, NeedsSignIn
 from davbridge.redact import Secret
 from davbridge.tokens.failures import failure, translated
 from davbridge.tokens.methods import METHODS
@@ -20,6 +21,10 @@ from davbridge.tokens.store import TokenStore
 SignInMethod = Literal["client_secret", "device_code"]
 _TIMEOUT = 20.0
 _EARLY = 300.0
+_AGAIN = 15.0
+_MARGIN = 10.0
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class SignedInAccount:
         self._http = _Http(settings.verify)
         self._last: Secret | None = None
         self._good_until = 0.0
+        self._ends = 0.0
 
     def token(self, *, refresh: bool = False, claims: str | None = None) -> Secret:
         """See `TokenSource.token`. Threads that come while one refreshes wait for its result."""
@@ -54,9 +60,24 @@ class SignedInAccount:
         if before is not None and not refresh and claims is None and self._clock.monotonic() < self._good_until:
             return before
         with self._lock:
-            if self._last is not None and self._last is not before and self._clock.monotonic() < self._good_until:
-                return self._last  # somebody else refreshed while we waited
-            return self._acquire(refresh=refresh or claims is not None, claims=claims)
+            forced = refresh or claims is not None
+            waited = self._last is not before or not forced
+            if self._last is not None and waited and self._clock.monotonic() < self._good_until:
+                return self._last  # somebody else refreshed, or tried to, while we waited
+            if forced:
+                return self._acquire(refresh=True, claims=claims)
+            return self._acquire_early()
+
+    def _acquire_early(self) -> Secret:
+        """A new token before the last one ends; that one while the sign-in service is in trouble."""
+        try:
+            return self._acquire(refresh=False, claims=None)
+        except (Busy, BadUpstream) as error:
+            if self._last is None or self._clock.monotonic() >= self._ends or isinstance(error, NeedsSignIn):
+                raise
+            log.warning("account %r keeps its token for now: %s", self._settings.name, error)
+            self._good_until = min(self._clock.monotonic() + _AGAIN, self._ends)
+            return self._last
 
     def _acquire(self, *, refresh: bool, claims: str | None) -> Secret:
         method = METHODS[self._settings.method]
@@ -64,7 +85,11 @@ class SignedInAccount:
             cache = self._cache()
             application = method.application(self._settings, cache, self._http)
             result = method.acquire(application, list(self._settings.scopes), refresh=refresh, claims=claims)
-            self._save(cache)
+            try:
+                self._save(cache)
+            except ConfigError as error:
+                # a full disk: the token is good all the same, and the file still holds the former sign-in
+                log.error("account %r: %s", self._settings.name, error)
         return self._take(result)
 
     def sign_in(self, show: Callable[[str], None]) -> str:
@@ -84,14 +109,16 @@ class SignedInAccount:
 
     def _take(self, result: dict[str, Any] | None) -> Secret:
         if result is None:
-            result = {"error": "invalid_grant", "error_description": "nobody has signed in yet"}
+            name = self._settings.name
+            raise NeedsSignIn(f"nobody has signed in to account {name!r} yet: run `davbridge login {name}`")
         if "access_token" not in result:
             raise failure(self._settings.name, result)
         try:
             lifetime = float(result.get("expires_in", 0))
         except (TypeError, ValueError):
             raise BadUpstream("the Microsoft sign-in service answered nonsense") from None
-        self._good_until = self._clock.monotonic() + max(lifetime - _EARLY, min(lifetime, 1.0))
+        now = self._clock.monotonic()
+        self._good_until, self._ends = now + max(lifetime - _EARLY, min(lifetime, 1.0)), now + lifetime - _MARGIN
         self._last = Secret(result["access_token"])
         return self._last
 
@@ -109,11 +136,16 @@ class SignedInAccount:
         self._http.close()
 
 
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
 class _Http:
     """The session that MSAL uses: a timeout on all, and the CA file that was named before the environment's."""
 
     def __init__(self, verify: str | bool) -> None:
         self._session = requests.Session()
+        self._session.auth = _as_it_is  # else a ~/.netrc would send its password to the sign-in service
         self._verify = verify
 
     def get(self, url: str, **options: Any) -> requests.Response:

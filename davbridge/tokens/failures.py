@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -37,7 +38,7 @@ def failure(account: str, result: Mapping[str, Any]) -> BridgeError:
         if code in _CONFIGURATION:
             return ConfigError(f"account {account!r}: {_CONFIGURATION[code]} (AADSTS{code})")
     if error == "temporarily_unavailable" or any(code in (90033, 90024) for code in codes):
-        return Busy("the Microsoft sign-in service is unavailable for now")
+        return Busy(f"account {account!r}: the Microsoft sign-in service is unavailable for now")
     if error in ("invalid_client", "unauthorized_client", "invalid_scope", "invalid_request"):
         return ConfigError(f"account {account!r}: Microsoft refuses the sign-in: {text or error}")
     return NeedsSignIn(f"account {account!r} must sign in again (`davbridge login {account}`): {text or error}")
@@ -45,21 +46,26 @@ def failure(account: str, result: Mapping[str, Any]) -> BridgeError:
 
 @contextmanager
 def translated(account: str, authority: str) -> Iterator[None]:
-    """Turn what MSAL and its HTTP client raise into our errors."""
+    """Turn what MSAL and its HTTP client raise into our errors, which name the host."""
+    host = urlsplit(authority).netloc
     try:
         yield
     except requests.Timeout as error:
-        raise Busy("the Microsoft sign-in service does not answer") from error
+        raise Busy(f"account {account!r}: the sign-in service {host} does not answer") from error
     except requests.exceptions.SSLError as error:
-        raise BadUpstream("the certificate of the Microsoft sign-in service cannot be trusted") from error
+        raise BadUpstream(f"account {account!r}: the certificate of {host} cannot be trusted") from error
+    except requests.HTTPError as error:
+        # MSAL raises it for a 5xx of the token endpoint
+        raise Busy(f"account {account!r}: the sign-in service {host} is unavailable for now") from error
     except requests.RequestException as error:
-        raise BadUpstream("the Microsoft sign-in service cannot be reached") from error
+        raise BadUpstream(f"account {account!r}: the sign-in service {host} cannot be reached") from error
     except ValueError as error:
         # MSAL raises ValueError for an authority whose discovery document is missing or an error
-        if "AADSTS90002" in str(error) or "invalid_tenant" in str(error):
-            raise ConfigError(f"account {account!r}: no such tenant (AADSTS90002)") from error
-        if _UNAVAILABLE.search(f"{error} {error.__context__}"):
-            raise Busy("the Microsoft sign-in service is unavailable for now") from error
+        told = f"{error} {error.__context__}"
+        if "AADSTS90002" in told or "invalid_tenant" in told:
+            raise ConfigError(f"account {account!r}: no such tenant (AADSTS90002); check `tenant`") from error
+        if _UNAVAILABLE.search(told):
+            raise Busy(f"account {account!r}: the sign-in service {host} is unavailable for now") from error
         if "tenant" in str(error) or "authority" in str(error).lower():
             raise ConfigError(f"account {account!r}: {authority} is not a sign-in authority: check `tenant`") from error
-        raise BadUpstream("the Microsoft sign-in service answered nonsense") from error
+        raise BadUpstream(f"account {account!r}: the sign-in service {host} answered nonsense") from error

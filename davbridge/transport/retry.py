@@ -42,7 +42,8 @@ class RetryPolicy:
             told = retry_after(headers, now)
             if told is None and number >= self.tries:
                 return None
-            return Again(told if told is not None else self._backoff(number), shared=True)
+            # "0 seconds" again and again would be hammering, which prolongs the pause (facts: Graph §8.1)
+            return Again(max(told, self.first) if told is not None else self._backoff(number), shared=True)
         if status in _FAILED and safe and number < self.tries:
             return Again(self._backoff(number))
         return None

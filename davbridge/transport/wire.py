@@ -40,6 +40,10 @@ class WireStream:
         self._response.close()
 
 
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
 class Wire:
     """A pool of connections. Thread-safe. `verify`: True, or the path of a CA file that wins over the environment's."""
 
@@ -50,6 +54,8 @@ class Wire:
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         self._session.headers.clear()
+        # without this a ~/.netrc would give hosts a password, and take the place of the bearer token
+        self._session.auth = _as_it_is
 
     def send(self, request: Outgoing, headers: Mapping[str, str], timeout: float) -> Reply:
         """Send once; redirects are not followed.

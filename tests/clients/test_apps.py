@@ -97,6 +97,7 @@ def test_browser(dav: Dav) -> None:
     browser = dav.as_agent("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", Accept="text/html")
     browser.put("%3Cimg%20onerror=alert(1)%3E%20&.html", "<script>alert(1)</script>", check=201)
     page = browser.get("", check=200)
+    assert "Modified (UTC)" in page.text
     assert page.header("Content-Security-Policy").startswith("default-src 'none'")
     assert "<img" not in page.text
     assert "<script" not in page.text
@@ -105,3 +106,14 @@ def test_browser(dav: Dav) -> None:
     assert file.header("Content-Security-Policy") == "sandbox; default-src 'none'"
     assert file.header("Content-Disposition").startswith("attachment")
     assert file.header("X-Content-Type-Options") == "nosniff"
+
+
+def test_head_without_a_password(dav: Dav) -> None:
+    """The 401 of a HEAD has no body, so that the same connection can be used with a password then."""
+    dav.put("a.txt", "abc", check=201)
+    connection = dav._wire.open()
+    for headers, status in (({}, 401), ({"Authorization": dav.auth or ""}, 200)):
+        connection.request("HEAD", dav.path("a.txt"), headers=headers)
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == status

@@ -54,6 +54,25 @@ def test_the_target_stays_locked_when_it_is_replaced(dav: Dav) -> None:
     assert dav.get("over.txt", check=200).body == b"final"
 
 
+def test_a_moved_folder_is_deleted_with_locks_of_before(dav: Dav) -> None:
+    """davfs2 shows the lock that a file had before its folder moved (§7.6), and may move and delete the folder."""
+    davfs = dav.as_agent("davfs2/1.7.1 neon/0.34.2", TE="trailers")
+    davfs.mkcol("tree/", check=201)
+    stale = davfs.lock("tree/x", headers={"Depth": "0"}, check=201).token
+    davfs.move("tree", "V1", headers={"If": f"<{davfs.url('tree/x')}> (<{stale}>)"}, check=201)
+    held = {"If": f"<{davfs.url('V1/x')}> (<{stale}>)"}
+    dav.move("V1", "V2", headers=held, check=412)
+    davfs.move("V1", "V2", headers=held, check=201)
+    held = {"If": f"<{davfs.url('V2/x')}> (<{stale}>)"}
+    dav.delete("V2/", headers=held, check=412)
+    davfs.delete("V2/x", headers=held, check=412)
+    lock = davfs.lock("V2/y", check=(200, 201)).token
+    wrong = f"<{davfs.url('V2/x')}> (<{lock}>)"
+    davfs.delete("V2/", headers={"If": wrong}, check=412)
+    davfs.delete("V2/", headers=held, check=423)
+    davfs.delete("V2/", headers={"If": f"{held['If']} <{davfs.url('V2/y')}> (<{lock}>)"}, check=204)
+
+
 def test_names_are_listed_as_they_were_sent(dav: Dav) -> None:
     """davfs2 compares bytes: a folder that is listed composed where it was made decomposed loses its unsent files."""
     folder = "de%cc%81compose%cc%81"

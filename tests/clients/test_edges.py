@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.dav import Dav
-from tests.support.world import World
+from tests.support.world import MOUNTS, World
 
 
 @pytest.fixture
@@ -175,3 +175,83 @@ def test_hrefs_repeat_the_request(dav: Dav, mount: str) -> None:
     dav.put("Docs/a.txt", "x", check=201)
     listing = dav.propfind("DOCS", depth=1, check=207)
     assert [one.href for one in listing.resources] == [dav.path("DOCS/"), dav.path("DOCS/a.txt")]
+
+
+def test_if_match_on_every_write(dav: Dav, file: str) -> None:
+    """A false If-Match stops MOVE, COPY, PROPPATCH and DELETE as it stops PUT; a true one does not."""
+    wrong, right = {"If-Match": '"wrong"'}, {"If-Match": file}
+    dav.move("a.txt", "b.txt", headers=wrong, check=412)
+    dav.copy("a.txt", "b.txt", headers=wrong, check=412)
+    dav.proppatch("a.txt", "<x:a>1</x:a>", headers=wrong, check=412)
+    dav.delete("a.txt", headers=wrong, check=412)
+    dav.get("b.txt", check=404)
+    dav.copy("a.txt", "b.txt", headers=right, check=201)
+    dav.proppatch("a.txt", "<x:a>1</x:a>", headers=right, check=207)
+    dav.move("a.txt", "c.txt", headers=right, check=201)
+
+
+def test_delete_of_a_file_that_changed_elsewhere(dav: Dav, world: World, mount: str, file: str) -> None:
+    """A DELETE with If-Match spares a file that another program has just changed at Microsoft."""
+    dav.head("a.txt", check=200)
+    world.emulator.drive(MOUNTS[mount]).put("/P/a.txt", b"from elsewhere")
+    dav.delete("a.txt", headers={"If-Match": file}, check=412)
+    world.forget()
+    assert dav.get("a.txt", check=200).body == b"from elsewhere"
+
+
+def test_refused_lock_leaves_nothing(dav: Dav) -> None:
+    """A LOCK of a free name that is refused makes no file, and one without a parent leaves no lock."""
+    dav.mkcol("d", check=201)
+    token = dav.lock("d", check=200).token
+    dav.lock("d/new.txt", headers={"If": f"<{dav.url('d')}> (<{token}>)"}, check=423)
+    dav.head("d/new.txt", check=404)
+    dav.unlock("d", token, check=204)
+    dav.lock("no/parent.txt", check=409)
+    dav.mkcol("no", check=201)
+    dav.put("no/parent.txt", "abc", check=201)
+
+
+def test_proppatch_all_or_nothing(dav: Dav, file: str) -> None:
+    """A property that is too large leaves the file's time alone, too."""
+    before = dav.head("a.txt", check=200).header("Last-Modified")
+    times = "<D:getlastmodified>Mon, 03 Feb 2020 04:05:06 GMT</D:getlastmodified>"
+    dav.proppatch("a.txt", f"{times}<x:a>{'y' * 20_000}</x:a>", check=507)
+    dav.proppatch("a.txt", times + "".join(f"<x:p{number}/>" for number in range(101)), check=507)
+    assert dav.head("a.txt", check=200).header("Last-Modified") == before
+
+
+def test_proppatch_skips_what_it_does_not_know(dav: Dav, file: str) -> None:
+    """An element that is neither set nor remove changes nothing."""
+    dav.request(
+        "PROPPATCH",
+        "a.txt",
+        body='<D:propertyupdate xmlns:D="DAV:" xmlns:x="urn:x"><D:keep><D:prop><x:a>1</x:a></D:prop></D:keep>'
+        "<D:set><D:prop><x:b>2</x:b></D:prop></D:set></D:propertyupdate>",
+        check=207,
+    )
+    found = dav.propfind("a.txt", body="<x:a/><x:b/>", check=207).one
+    assert found.missing == {"{urn:x}a"}
+    assert found["{urn:x}b"] == "2"
+
+
+def test_head_has_no_ranges(dav: Dav, file: str) -> None:
+    """Range is for GET; a HEAD tells the whole file's length, whatever range it names (RFC 9110 §14.2)."""
+    for span in ("bytes=0-1", "bytes=100-"):
+        assert dav.head("a.txt", headers={"Range": span}, check=200).header("Content-Length") == "3"
+
+
+def test_if_range_of_a_file_that_changed_elsewhere(dav: Dav, world: World, mount: str, file: str) -> None:
+    """The whole new version, and no 412, when the file has changed since the bridge last looked."""
+    dav.get("a.txt", check=200)
+    world.emulator.drive(MOUNTS[mount]).put("/P/a.txt", b"from elsewhere")
+    answer = dav.get("a.txt", headers={"Range": "bytes=1-", "If-Range": file}, check=200)
+    assert answer.body == b"from elsewhere"
+    assert answer.etag != file
+
+
+def test_destination_that_is_not_encoded(dav: Dav, file: str) -> None:
+    """Plain UTF-8 in Destination and If names what the same characters name when they are encoded."""
+    dav.copy("a.txt", "é.txt", check=201)
+    assert dav.get("%C3%A9.txt", check=200).body == b"abc"
+    token = dav.lock("%C3%A9.txt", check=200).token
+    dav.put("%C3%A9.txt", "new", headers={"If": f"<{dav.url('é.txt')}> (<{token}>)"}, check=204)

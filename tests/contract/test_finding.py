@@ -7,7 +7,8 @@ import pytest
 from davbridge.drivers.onedrive import OneDrive
 from davbridge.drivers.sharepoint import SharePoint
 from davbridge.emulator import Emulator
-from davbridge.errors import ConfigError
+from davbridge.emulator.faults import Action, Html, Status
+from davbridge.errors import BadUpstream, BridgeError, ConfigError
 from davbridge.graph.client import Graph
 from davbridge.paths import ROOT
 from tests.contract.places import names, p, put
@@ -119,3 +120,22 @@ def test_unknown_person(graph: Graph) -> None:
     """A person who has no OneDrive is named."""
     with pytest.raises(ConfigError, match="nobody@contoso"):
         OneDrive.open(graph, user="nobody@contoso.onmicrosoft.com", clock=graph.clock).probe()
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [(Html(200), BadUpstream), (Status(418), BadUpstream), (Status(400, code="invalidRequest"), ConfigError)],
+)
+def test_no_mistake_of_the_configuration(
+    emulator: Emulator, graph: Graph, fault: Action, expected: type[BridgeError]
+) -> None:
+    """Graph's 400 means that there is no such drive for this account; any other nonsense is told as what it is."""
+    for driver in (
+        OneDrive.open(graph, clock=graph.clock),
+        SharePoint.open(graph, site=emulator.site_url, clock=graph.clock),
+        SharePoint.open(graph, site="", drive_id=emulator.drive("archive").id, clock=graph.clock),
+    ):
+        emulator.faults.add("get drive or site", fault)
+        with pytest.raises(BridgeError) as caught:
+            driver.probe()
+        assert type(caught.value) is expected

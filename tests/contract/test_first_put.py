@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 
+from davbridge.body import Body
 from davbridge.clock import ManualClock
 from davbridge.drivers.graphdriver import GraphDriver
 from davbridge.drivers.protocol import Times
@@ -175,3 +177,11 @@ def test_times_in_the_session(driver: GraphDriver, emulator: Emulator) -> None:
     """A small content with times goes through a session opened in the batch: one version, with the client's time."""
     moment = datetime(2020, 1, 1, tzinfo=UTC)
     assert put(driver, "/d/e/b.txt", b"new", times=Times(moment)).item.modified == moment
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8", "text/plain"])
+def test_content_of_any_type(driver: GraphDriver, drive: DriveState, content_type: str) -> None:
+    """The client's Content-Type does not change how the bytes travel in a batch: a JSON file stays what it is."""
+    data = b'{"a": 1}'
+    driver.put(p("/d/e/a.json"), Body(io.BytesIO(data), len(data), content_type))
+    assert drive.read("/d/e/a.json") == data

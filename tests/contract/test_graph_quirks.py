@@ -17,6 +17,7 @@ from davbridge.errors import (
     BridgeError,
     Busy,
     DownloadBroken,
+    Forbidden,
     Locked,
     NotFound,
     ParentNotFound,
@@ -164,6 +165,18 @@ def test_open_session_of_another(driver: GraphDriver, emulator: Emulator) -> Non
         put(driver, "/a.bin", LARGE)
 
 
+def test_safe_save_onto_what_another_writes(driver: GraphDriver, emulator: Emulator) -> None:
+    """An open upload of the target is 423: to a MOVE that may replace, "exists" would be no answer."""
+    put(driver, "/a.txt", b"old")
+    put(driver, "/a.tmp", b"new")
+    drive_id = emulator.drive("documents").id
+    with graph_of(emulator) as graph:
+        graph.call("POST", f"/drives/{drive_id}/root:/a.txt:/createUploadSession", body={})
+    with pytest.raises(Locked):
+        driver.move(p("/a.tmp"), p("/a.txt"), replace=True)
+    assert emulator.drive("documents").tree() == {"/a.txt": b"old", "/a.tmp": b"new"}
+
+
 def test_threads(emulator: Emulator) -> None:
     """Many threads on one driver, each with its own files, see what they wrote."""
     count = 8
@@ -267,6 +280,32 @@ def test_download_is_described_by_its_own_version(driver: GraphDriver, emulator:
         driver.open(p("/a.txt"), if_match=old)
 
 
+@pytest.mark.parametrize("kind", DRIVES)
+def test_ranges_of_two_versions(kind: str, emulator: Emulator, clock: ManualClock) -> None:
+    """The kept address serves what is current: a range of a newer version comes with that one's tag, or not at all."""
+    with graph_of(emulator, clock) as graph:
+        driver = driver_of(kind, emulator, graph)
+        put(driver, "/a.txt", b"11111111")
+        with driver.open(p("/a.txt"), Span(0, 4)) as download:
+            tag = download.item.etag
+        emulator.drive(DRIVES[kind]).put("/a.txt", b"22222222")
+        with driver.open(p("/a.txt"), Span(4, 8)) as download:
+            assert download.read(4) == b"2222"
+            assert download.item.etag != tag
+        emulator.drive(DRIVES[kind]).put("/a.txt", b"33333333")
+        with pytest.raises(PreconditionFailed):
+            driver.open(p("/a.txt"), Span(4, 8), if_match=download.item.etag)
+
+
+@pytest.mark.parametrize("code", ["malwareDetected", "accessDenied"])
+def test_download_that_is_not_allowed(driver: GraphDriver, emulator: Emulator, code: str) -> None:
+    """A fresh address that is refused is no broken upstream: a policy forbids the download, or there is malware."""
+    put(driver, "/a.txt")
+    emulator.faults.add("download", Status(403, code=code), times=2)
+    with pytest.raises(Forbidden):
+        driver.open(p("/a.txt"))
+
+
 def test_range_ignored(driver: GraphDriver, emulator: Emulator) -> None:
     """A storage that answers a range with the whole file still gives the range."""
     emulator.quirks.range_ignored = True
@@ -292,6 +331,17 @@ def test_stale_if_match_is_caught_by_graph(driver: GraphDriver, emulator: Emulat
     with pytest.raises(PreconditionFailed):
         put(driver, "/a.txt", LARGE, if_match=etag)
     assert emulator.drive("documents").read("/a.txt") == b"theirs"
+
+
+@pytest.mark.parametrize("match", ["etag", "*"])
+def test_if_match_for_what_others_have_deleted(driver: GraphDriver, emulator: Emulator, match: str) -> None:
+    """The file is gone and its folder is not: 412, and no 409."""
+    etag = put(driver, "/d.txt", b"one").item.etag
+    emulator.drive("documents").delete("/d.txt")
+    with pytest.raises(PreconditionFailed):
+        put(driver, "/d.txt", b"mine", if_match=etag if match == "etag" else "*")
+    assert emulator.drive("documents").tree() == {}
+    put(driver, "/d.txt", b"new")
 
 
 def test_refused_tag_of_an_unchanged_file(driver: GraphDriver, emulator: Emulator) -> None:
@@ -334,6 +384,23 @@ def test_replaced_by_others(driver: GraphDriver, emulator: Emulator) -> None:
     drive.put("/a.txt", b"three")
     driver.delete(p("/a.txt"))
     assert drive.tree() == {}
+
+
+@pytest.mark.parametrize("operation", ["times", "move", "copy"])
+def test_replaced_by_others_and_changed_here(driver: GraphDriver, emulator: Emulator, operation: str) -> None:
+    """What exists is never told as missing, although the id that we knew is gone."""
+    drive = emulator.drive("documents")
+    drive.put("/a.txt", b"one")
+    names(driver, "/")
+    drive.delete("/a.txt")
+    drive.put("/a.txt", b"two")
+    when = datetime(2020, 1, 1, tzinfo=UTC)
+    if operation == "times":
+        assert driver.set_times(p("/a.txt"), Times(when)).modified == when
+    else:
+        getattr(driver, operation)(p("/a.txt"), p("/b.txt"), replace=False)
+        assert drive.read("/b.txt") == b"two"
+        assert drive.exists("/a.txt") == (operation == "copy")
 
 
 def test_notebook(driver: GraphDriver, emulator: Emulator) -> None:

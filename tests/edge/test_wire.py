@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -106,6 +108,7 @@ HEAD = b"PUT /x HTTP/1.1\r\nHost: h\r\n"
         b"PUT /x HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"GET /a#b HTTP/1.1\r\nHost: h\r\n\r\n",
         b"nonsense\r\n\r\n",
+        b"GET //[x HTTP/1.1\r\nHost: h\r\n\r\n",
     ],
 )
 def test_unclear_framing_is_refused(exchange: Exchange, application: Application, head: bytes) -> None:
@@ -170,6 +173,16 @@ def test_continue_is_sent_when_the_body_is_read(server: EdgeServer) -> None:
         assert connection.recv(4096).startswith(b"HTTP/1.1 200")
 
 
+def test_head_has_no_body(exchange: Exchange) -> None:
+    """Whatever the application answers to a HEAD, the next answer on the connection begins right after its headers."""
+    head = b"HEAD /refuse HTTP/1.1\r\nHost: h\r\n\r\n"
+    answer = exchange(head + b"GET /refuse HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+    first, second, body = answer.split(b"\r\n\r\n")
+    assert b"Content-Length: 2" in first
+    assert second.startswith(b"HTTP/1.1 403")
+    assert body == b"no"
+
+
 def test_other_expectations(exchange: Exchange) -> None:
     """417."""
     assert exchange(HEAD + b"Expect: magic\r\nContent-Length: 0\r\n\r\n").startswith(b"HTTP/1.1 417")
@@ -204,6 +217,39 @@ def test_silent_and_slow_clients_hold_no_thread(server: EdgeServer) -> None:
         assert connection.recv(4096).startswith(b"HTTP/1.1 200")
     for connection in idle:
         connection.close()
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"GET /x HTTP/1.1\r\nHost: h\r\n\r\nG",
+        b"PUT /refuse HTTP/1.1\r\nHost: h\r\nContent-Length: 60000\r\n\r\n",
+        b"PUT /refuse HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ],
+)
+def test_second_halves_that_never_come(server: EdgeServer, begun: bytes) -> None:
+    """Neither the beginning of a next header nor a body that nobody wants to read holds a thread for long."""
+    idle = [connect(server) for _ in range(12)]
+    for connection in idle:
+        connection.sendall(begun)
+    for connection in idle:
+        assert connection.recv(4096).startswith((b"HTTP/1.1 200", b"HTTP/1.1 403"))
+    begin = time.monotonic()
+    with connect(server) as connection:
+        connection.sendall(b"GET /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+    assert time.monotonic() - begin < 3
+    for connection in idle:
+        connection.close()
+
+
+def test_a_header_in_two_halves(server: EdgeServer) -> None:
+    """A next header whose beginning came with the request before is answered when its end comes."""
+    with connect(server) as connection:
+        connection.sendall(b"GET /x HTTP/1.1\r\nHost: h\r\n\r\nGET /x HTT")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+        connection.sendall(b"P/1.1\r\nHost: h\r\n\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
 
 
 def test_a_header_that_never_ends(server: EdgeServer) -> None:
@@ -253,6 +299,15 @@ def test_large_headers(exchange: Exchange) -> None:
     )
 
 
+def test_an_answer_to_a_header_without_end(server: EdgeServer) -> None:
+    """Who sends on while the refusal is on its way can read it afterwards: the connection is not reset."""
+    with connect(server) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"a" * 2_000_000)
+        connection.shutdown(socket.SHUT_WR)
+        time.sleep(0.3)
+        assert connection.recv(4096)[:12] in (b"HTTP/1.1 413", b"HTTP/1.1 400")
+
+
 def test_draining_lets_requests_finish(server: EdgeServer, application: Application) -> None:
     """What is under way is answered; nothing new is taken."""
     with connect(server) as connection:
@@ -292,8 +347,29 @@ def test_a_port_in_use(server: EdgeServer) -> None:
         make_server(lambda environ, start: [], [server.addresses[0]]).start()
 
 
-@pytest.mark.parametrize("listen", ["8080x", "localhost", "127.0.0.1:99999", ""])
+@pytest.mark.parametrize("listen", ["8080x", "localhost", "127.0.0.1:99999", "", "unix:"])
 def test_malformed_addresses(listen: str) -> None:
     """They are told."""
     with pytest.raises(ConfigError, match=r"server\.listen"):
         make_server(lambda environ, start: [], [listen])
+
+
+def test_a_socket_takes_no_files_place(tmp_path: Path) -> None:
+    """A file at a socket's path is not removed; a socket that a program has left there is replaced."""
+    path = tmp_path / "config.yaml"
+    path.write_text("precious")
+    with pytest.raises(ConfigError, match="is there already and no socket"):
+        make_server(lambda environ, start: [], [f"unix:{path}"]).start()
+    assert path.read_text() == "precious"
+    left = tmp_path / "left.sock"
+    with socket.socket(socket.AF_UNIX) as old:
+        old.bind(str(left))
+    server = make_server(lambda environ, start: [], [f"unix:{left}"])
+    server.start()
+    server.drain(1)
+
+
+def test_an_impossible_host_name() -> None:
+    """A sentence, and no traceback."""
+    with pytest.raises(ConfigError, match="no host name"):
+        make_server(lambda environ, start: [], [".:80"]).start()

@@ -46,13 +46,17 @@ def test_client_credentials(api: Api, emulator: Emulator, business: str) -> None
 def test_device_code(api: Api, emulator: Emulator) -> None:
     """Pending, too fast, then a token with a refresh token that is rotated."""
     url = f"{emulator.login_url}/{emulator.tenant}/oauth2/v2.0/devicecode"
-    flow = api("POST", url, 200, data={"client_id": emulator.client_id, "scope": "Files.ReadWrite.All"}).json()
+    assert api("POST", url, 400, data={"client_id": emulator.client_id}).json()["error_codes"] == [900144]
+    scope = "Files.ReadWrite.All offline_access"
+    flow = api("POST", url, 200, data={"client_id": emulator.client_id, "scope": scope}).json()
     assert flow["user_code"] in flow["message"]
     poll = {"grant_type": "urn:ietf:params:oauth:grant-type:device_code", "device_code": flow["device_code"]}
     assert token(api, 400, **poll)["error"] == "authorization_pending"
     assert token(api, 400, **poll)["error"] == "slow_down"
     emulator.clock.advance(2)
     issued = token(api, 200, **poll)
+    assert issued["scope"] == "Files.ReadWrite.All"
+    assert token(api, 400, **poll)["error"] == "bad_verification_code"
     again = token(api, 200, grant_type="refresh_token", refresh_token=issued["refresh_token"])
     assert again["refresh_token"] != issued["refresh_token"]
     assert token(api, 400, grant_type="refresh_token", refresh_token="no")["error"] == "invalid_grant"
@@ -64,7 +68,7 @@ def test_device_code(api: Api, emulator: Emulator) -> None:
 def test_device_codes_that_fail(api: Api, emulator: Emulator, state: str, seconds: int, error: str) -> None:
     """Declined, or too late."""
     url = f"{emulator.login_url}/{emulator.tenant}/oauth2/v2.0/devicecode"
-    code = api("POST", url, 200, data={"client_id": emulator.client_id}).json()["device_code"]
+    code = api("POST", url, 200, data={"client_id": emulator.client_id, "scope": "Files.Read"}).json()["device_code"]
     emulator.entra.devices[code].state = state
     emulator.clock.advance(seconds)
     grant = "urn:ietf:params:oauth:grant-type:device_code"
@@ -75,13 +79,18 @@ def test_authorization_code_with_pkce(api: Api, emulator: Emulator) -> None:
     """A code is good once, and only with its verifier."""
     verifier = "v" * 50
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
-    query = f"client_id={emulator.client_id}&response_type=code&redirect_uri=http://localhost/&state=s&nonce=n"
+    query = f"client_id={emulator.client_id}&response_type=code&redirect_uri=http://localhost/&state=s&nonce=n&scope=Files.ReadWrite"
     url = f"{emulator.login_url}/{emulator.tenant}/oauth2/v2.0/authorize?{query}"
     api("GET", url, 400)
+    for other in ("https://example.com/", "http://localhost/path", "http://127.0.0.1:80/"):
+        wrong = url.replace("http://localhost/", other) + f"&code_challenge={challenge}&code_challenge_method=S256"
+        assert api("GET", wrong, 400).json()["error_codes"] == [50011]
     place = api("GET", f"{url}&code_challenge={challenge}&code_challenge_method=S256", 302).headers["Location"]
     code = parse_qs(urlsplit(place).query)["code"][0]
     form = {"grant_type": "authorization_code", "redirect_uri": "http://localhost/", "code": code}
-    assert "access_token" in token(api, 200, **form, code_verifier=verifier)
+    tokens = token(api, 200, **form, code_verifier=verifier)
+    assert "access_token" in tokens
+    assert "refresh_token" not in tokens, "nobody has asked for offline_access"
     assert token(api, 400, **form, code_verifier=verifier)["error"] == "invalid_grant"
 
 

@@ -119,7 +119,7 @@ def test_select(api: Api, business: str) -> None:
     url = f"{business}/root:/a.txt"
     annotation = "@microsoft.graph.downloadUrl"
     assert annotation in api("GET", url, 200).json()
-    assert set(api("GET", url + "?$select=id,name", 200).json()) == {"id", "name"}
+    assert set(api("GET", url + "?$select=id,name", 200).json()) == {"@odata.context", "id", "name"}
     assert annotation in api("GET", f"{url}?$select=id,{annotation}", 200).json()
 
 
@@ -215,7 +215,7 @@ def test_copy(api: Api, drive: str) -> None:
     answer = api("POST", f"{drive}/items/{folder}/copy", 202, json={"name": "copy"})
     monitor = answer.headers["Location"]
     deadline = time.monotonic() + 10
-    while (state := api("GET", monitor).json())["status"] == "inProgress":
+    while (state := api("GET", monitor).json())["status"] in ("notStarted", "inProgress"):
         assert time.monotonic() < deadline
     assert state["status"] == "completed"
     assert api("GET", f"{drive}/items/{state['resourceId']}:/a.txt", 200).json()["size"] == 7
@@ -314,3 +314,121 @@ def test_throttling(api: Api, emulator: Emulator, business: str) -> None:
     assert answers[8].headers["RateLimit-Remaining"] == "1"
     assert answers[10].status_code == 429
     assert int(answers[10].headers["Retry-After"]) > 0
+
+
+def test_resource_units(api: Api, emulator: Emulator, business: str) -> None:
+    """One for an item and for delta with a token, two without and for the rest, five where permissions are involved."""
+    put(api, business, "a.txt")
+    emulator.quirks.resource_units_per_minute = 1000
+    link = api("GET", f"{business}/root/delta?token=latest", 200).json()["@odata.deltaLink"]
+    emulator.world.units.clear()
+    session = api("POST", f"{business}/root:/b.bin:/createUploadSession", 200, json={}).json()["uploadUrl"]
+    for method, url, options in (
+        ("GET", f"{business}/root", {}),
+        ("GET", f"{business}/root/delta", {}),
+        ("GET", link.removeprefix(emulator.graph_url), {}),
+        ("GET", f"{business}/root/children", {}),
+        ("GET", f"{business}/root/permissions", {}),
+        ("GET", f"{business}/root?$expand=permissions", {}),
+        ("PUT", session, {"data": b"x", "headers": {"Content-Range": "bytes 0-0/1"}}),
+    ):
+        assert api(method, url, **options).status_code < 300
+    assert [cost for _, cost in emulator.world.units] == [2, 1, 2, 1, 2, 5, 5, 2]
+
+
+def test_rate_limits_are_told_with_errors_too(api: Api, emulator: Emulator, business: str) -> None:
+    """A 404 near the limit says how much is left."""
+    emulator.quirks.resource_units_per_minute = 1
+    assert api("GET", f"{business}/root:/none", 404).headers["RateLimit-Remaining"] == "0"
+
+
+def test_batches_answer_in_any_order(api: Api, business: str) -> None:
+    """Not in that of the requests; and what is no batch at all is 400."""
+    one = {"id": "1", "method": "GET", "url": f"{business}/root"}
+    answers = api("POST", "/$batch", 200, json={"requests": [one, {**one, "id": "2"}]}).json()["responses"]
+    assert [answer["id"] for answer in answers] == ["2", "1"]
+    for wrong in ({**one, "dependsOn": ["7"]}, {"id": "1", "url": "/me"}, {"id": "1", "method": "GET"}, "x"):
+        api("POST", "/$batch", 400, json={"requests": [wrong]})
+
+
+def test_delta_during_changes(api: Api, emulator: Emulator, drive: str) -> None:
+    """What changes between two pages is told by the next enumeration at the latest, and a deleted item's death too."""
+    for number in range(10):
+        put(api, drive, f"{number}.txt")
+    page = api("GET", f"{drive}/root/delta?$top=4&$select=id,name,deleted", 200).json()
+    assert len(page["value"]) == 4
+    changed, gone = page["value"][1]["id"], page["value"][2]["id"]
+    api("PATCH", f"{drive}/items/{changed}", 200, json={"name": "changed"})
+    api("DELETE", f"{drive}/items/{gone}", 204)
+    seen = {item["id"] for item in page["value"]}
+    while "@odata.nextLink" in page:
+        page = api("GET", page["@odata.nextLink"].removeprefix(emulator.graph_url), 200).json()
+        assert all(set(item) <= {"id", "name"} for item in page["value"])
+        seen |= {item["id"] for item in page["value"]}
+    assert len(seen) == 11
+    following = page["@odata.deltaLink"].removeprefix(emulator.graph_url)
+    after = {item["id"]: item for item in api("GET", following, 200).json()["value"]}
+    assert after[changed]["name"] == "changed"
+    assert "deleted" in after[gone]
+
+
+def test_delta_links(api: Api, emulator: Emulator, business: str) -> None:
+    """Opaque, the same while nothing changes, good more than once, and of one drive only."""
+    put(api, business, "a.txt")
+    url = api("GET", f"{business}/root/delta", 200).json()["@odata.deltaLink"]
+    for _ in range(2):
+        assert api("GET", url.removeprefix(emulator.graph_url), 200).json()["@odata.deltaLink"] == url
+    token = url.partition("token=")[2]
+    api("GET", f"{business}/root/delta(token='{token}')", 200)
+    api("GET", f"/drives/{emulator.drive('documents').id}/root/delta?token={token}", 400)
+    api("GET", f"{business}/root/delta?token=nonsense", 400)
+
+
+def test_delta_backwards(api: Api, emulator: Emulator, drive: str) -> None:
+    """Children may come before their parents, over pages, and an empty page before both."""
+    put(api, drive, "d/e/a.txt")
+    emulator.quirks.delta_backwards = emulator.quirks.short_pages = True
+    page = api("GET", f"{drive}/root/delta?$top=2", 200).json()
+    assert page["value"] == []
+    names = []
+    while "@odata.nextLink" in page:
+        page = api("GET", page["@odata.nextLink"].removeprefix(emulator.graph_url), 200).json()
+        names += [item["name"] for item in page["value"]]
+    assert names == ["a.txt", "e", "d", "root"]
+
+
+def test_delta_from_a_time(api: Api, emulator: Emulator, business: str, personal: str) -> None:
+    """Business drives take one for a token, personal ones do not."""
+    put(api, business, "old.txt")
+    emulator.clock.advance(100)
+    when = emulator.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+    put(api, business, "new.txt")
+    names = {item["name"] for item in api("GET", f"{business}/root/delta?token={when}", 200).json()["value"]}
+    assert names == {"root", "new.txt"}
+    api("GET", f"{personal}/root/delta?token={when}", 400)
+
+
+def test_delta_below_a_folder(api: Api, business: str, personal: str) -> None:
+    """Is for personal drives, and tells of nothing outside."""
+    for drive in (business, personal):
+        put(api, drive, "d/a.txt")
+        put(api, drive, "b.txt")
+    api("GET", f"{business}/root:/d:/delta", 400)
+    found = api("GET", f"{personal}/root:/d:/delta", 200).json()
+    assert {item["name"] for item in found["value"]} == {"d", "a.txt"}
+    assert "/items/" in found["@odata.deltaLink"]
+
+
+def test_delta_tokens_grow_old(api: Api, emulator: Emulator, business: str, personal: str) -> None:
+    """After thirty days on personal drives; the code of the 410 tells what to do, its Location where to begin."""
+    for drive, status in ((business, 200), (personal, 410)):
+        link = api("GET", f"{drive}/root/delta", 200).json()["@odata.deltaLink"].removeprefix(emulator.graph_url)
+        emulator.clock.advance(31 * 86400)
+        api("GET", link, status, headers={"Authorization": f"Bearer {emulator.access_token()}"})
+        emulator.clock.reset()
+    link = api("GET", f"{business}/root/delta", 200).json()["@odata.deltaLink"].removeprefix(emulator.graph_url)
+    emulator.drive("business").expire_delta("resyncChangesUploadDifferences")
+    answer = api("GET", link, 410)
+    assert answer.json()["error"]["innerError"]["code"] == "resyncChangesUploadDifferences"
+    assert answer.headers["Location"] == f"{emulator.graph_url}{business}/root/delta"
+    api("GET", f"{business}/root/delta?$top=1", 200)

@@ -66,6 +66,7 @@ def test_a_change_is_told(api: Api, business: str, hook: Hook) -> None:
     api("PUT", f"{business}/root:/a.txt:/content", 201, data=b"x")
     note = hook.notes.get(timeout=10)["value"][0]
     assert (note["subscriptionId"], note["clientState"], note["resourceData"]) == (made["id"], "s", None)
+    assert note["tenantId"]
     api("DELETE", f"/subscriptions/{made['id']}", 204)
     api("PATCH", f"/subscriptions/{made['id']}", 404, json={})
 
@@ -78,6 +79,7 @@ def test_renewal_and_the_longest_lifetime(api: Api, business: str, hook: Hook) -
     later = body(business, hook, minutes=42_000)["expirationDateTime"]
     renewed = api("PATCH", f"/subscriptions/{made['id']}", 200, json={"expirationDateTime": later}).json()
     assert renewed["expirationDateTime"] == later
+    assert [one["id"] for one in api("GET", "/subscriptions", 200).json()["value"]] == [made["id"]]
 
 
 def test_the_handshake(api: Api, business: str, hook: Hook) -> None:
@@ -93,11 +95,6 @@ def test_root_only_on_business(api: Api, business: str, personal: str, hook: Hoo
     for drive, status in ((business, 400), (personal, 201)):
         api("PUT", f"{drive}/root:/d/a.txt:/content", 201, data=b"x")
         api("POST", "/subscriptions", status, json=body(drive, hook, resource=f"{drive}/root:/d"))
-
-
-def test_socket_io(api: Api, business: str) -> None:
-    """An address to connect to."""
-    assert "notificationUrl" in api("GET", f"{business}/root/subscriptions/socketIo", 200).json()
 
 
 def test_a_new_item_is_not_found_at_once(api: Api, emulator: Emulator, business: str) -> None:

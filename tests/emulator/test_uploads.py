@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
+import requests
 
 from davbridge.emulator import Emulator
 from tests.emulator.conftest import Api
@@ -180,3 +183,88 @@ def test_quick_xor_hash(api: Api, business: str, data: bytes, expected: str) -> 
     """The published vectors."""
     item = api("PUT", f"{business}/root:/a.bin:/content", 201, data=data).json()
     assert item["file"]["hashes"]["quickXorHash"] == expected
+
+
+def test_a_deferred_commit_on_personal_drives(api: Api, personal: str) -> None:
+    """Is a PUT to the folder with the session's URL, and no POST."""
+    body = {"item": {}, "deferCommit": True}
+    url = api("POST", f"{personal}/root:/d/a.bin:/createUploadSession", 200, json=body).json()["uploadUrl"]
+    source = {"name": "a.bin", "@microsoft.graph.sourceUrl": url}
+    api("PUT", f"{personal}/root:/d", 400, json=source)
+    send(api, url, b"abc", 0, 3, 202)
+    api("POST", url, 400, data=b"")
+    assert api("PUT", f"{personal}/root:/d", 201, json=source).json()["size"] == 3
+    api("PUT", f"{personal}/root:/d", 400, json=source)
+
+
+def test_recovery_after_a_failed_commit(api: Api, emulator: Emulator, personal: str) -> None:
+    """The session lives on: under another name, or once there is room."""
+    api("PUT", f"{personal}/root:/a.bin:/content", 201, data=b"old")
+    url = open_session(api, personal, **{"@microsoft.graph.conflictBehavior": "fail"})
+    send(api, url, b"new", 0, 3, 409)
+    send(api, url, b"new", 0, 3, 416)
+    root = api("GET", f"{personal}/root", 200).json()["id"]
+    source = {"name": "a.bin", "@microsoft.graph.sourceUrl": url}
+    api("PUT", f"{personal}/items/{root}", 409, json=source)
+    source["@microsoft.graph.conflictBehavior"] = "rename"
+    assert api("PUT", f"{personal}/items/{root}", 201, json=source).json()["name"] == "a 1.bin"
+    api("GET", url, 404)
+    url = open_session(api, personal, "b.bin")
+    drive = emulator.drive("personal").drive
+    drive.total = drive.used + 1
+    send(api, url, b"new", 0, 3, 507)
+    drive.total = drive.used + 10
+    api("PUT", f"{personal}/items/{root}", 201, json={"name": "b.bin", "@microsoft.graph.sourceUrl": url})
+
+
+def test_upload_from_elsewhere_is_retired(api: Api, business: str) -> None:
+    """A sourceUrl is nothing but a session's (§3.7)."""
+    body = {"name": "a", "@microsoft.graph.sourceUrl": "https://example.com/a"}
+    assert api("PUT", f"{business}/root:/", 400, json=body).json()["error"]["code"] == "notSupported"
+
+
+def test_if_none_match_on_a_session(api: Api, business: str) -> None:
+    """412 when the item is still the one that the client knows."""
+    item = api("PUT", f"{business}/root:/a.bin:/content", 201, data=b"old").json()
+    url = f"{business}/root:/a.bin:/createUploadSession"
+    api("POST", url, 412, json={"item": {}}, headers={"If-None-Match": item["eTag"]})
+    api("POST", url, 200, json={"item": {}}, headers={"If-None-Match": '"other"'})
+
+
+def test_an_open_session_blocks_uploads_by_id(api: Api, business: str) -> None:
+    """As it blocks those by name."""
+    item = api("PUT", f"{business}/root:/a.bin:/content", 201, data=b"old").json()
+    open_session(api, business)
+    api("PUT", f"{business}/items/{item['id']}/content", 409, data=b"new")
+
+
+def test_a_precondition_holds_until_the_end(api: Api, emulator: Emulator, business: str) -> None:
+    """An item that changes while the body is on its way is 412, not a lost update."""
+    item = api("PUT", f"{business}/root:/a.bin:/content", 201, data=b"old").json()
+    state = emulator.drive("business")
+    sent, changed = threading.Event(), threading.Event()
+
+    def body():
+        yield b"a"
+        sent.set()
+        changed.wait(5)
+        yield b"b"
+
+    def change() -> None:
+        sent.wait(5)
+        state.put("/a.bin", b"other")
+        changed.set()
+
+    for url in (f"{business}/items/{item['id']}/content", f"{business}/root:/a.bin:/content"):
+        tag = api("GET", f"{business}/items/{item['id']}", 200).json()["eTag"]
+        sent.clear()
+        changed.clear()
+        other = threading.Thread(target=change)
+        other.start()
+        # a length, so that the body is not chunked
+        request = api.session.prepare_request(requests.Request("PUT", emulator.graph_url + url, data=body()))
+        del request.headers["Transfer-Encoding"]
+        request.headers.update({"Content-Length": "2", "If-Match": tag, "Authorization": f"Bearer {api.token}"})
+        assert api.session.send(request, verify=emulator.ca_file, timeout=30).status_code == 412
+        other.join()
+        assert state.read("/a.bin") == b"other"

@@ -18,7 +18,8 @@ import pytest
 
 from tests.real.programs import ENVIRONMENT, need, shell
 
-PLACE = "/mnt/davbridge"
+PLACE = f"/mnt/davbridge-test-{os.getpid()}"
+"""Nobody else's: outside of the namespace mount.davfs keeps a file by the name of each mount point."""
 
 
 @dataclass

@@ -15,12 +15,10 @@ pytestmark = pytest.mark.real
 def test_printed_upload_and_download_lines(demo: Demo, tmp_path: Path) -> None:
     """The two curl lines work as pasted, one after the other, in an empty folder."""
     need("curl")
-    up, down = demo.line("curl", "-T"), demo.line("curl", "-O")
+    up, down = demo.line("curl", "-T"), demo.line("curl", "-o")
     shell(up, cwd=tmp_path)
-    other = tmp_path / "elsewhere"
-    other.mkdir()
-    shell(down, cwd=other)
-    assert (other / "hello.txt").read_text() == "hello\n"
+    assert shell(down, cwd=tmp_path).stdout == "the same\n"
+    assert (tmp_path / "hello-again.txt").read_text() == "hello\n"
 
 
 @pytest.mark.parametrize("mount", ["me", "team"])

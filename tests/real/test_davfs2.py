@@ -53,6 +53,19 @@ def test_mount(demo: Demo, tmp_path: Path, policy: str) -> None:
     assert "moved/" not in shell(f"rclone lsf {flags} :webdav:").stdout.splitlines()
 
 
+@pytest.mark.parametrize("policy", ["me", "team"])
+def test_a_folder_that_is_moved_and_deleted_at_once(demo: Demo, policy: str) -> None:
+    """`rm -r` of a folder that was moved before davfs2 has stored its files succeeds."""
+    with namespace() as davfs:
+        mount(davfs, demo, policy)
+        davfs.sh(
+            f"cd {PLACE}; mkdir -p hasty/tree/d hasty/V1; echo x > hasty/tree/d/x; mv hasty/tree hasty/V1/tree; "
+            "rm -r hasty/V1/tree; ls hasty/V1; rm -r hasty"
+        )
+        davfs.unmount()
+    assert "hasty/" not in shell(f"rclone lsf {remote(demo, policy)} :webdav:").stdout.splitlines()
+
+
 def test_a_second_mount_sees_what_the_first_wrote(demo: Demo) -> None:
     """Bytes written through one mount are read through another, of the other policy's neighbour untouched."""
     with namespace() as davfs:

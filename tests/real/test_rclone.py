@@ -26,10 +26,15 @@ def remote(demo: Demo, mount: str) -> str:
     return f"--webdav-url {demo.base}/{mount} --webdav-user {demo.user} --webdav-pass {password} --webdav-vendor other"
 
 
-def test_printed_copy_line(demo: Demo, tmp_path: Path) -> None:
-    """The printed rclone line works as pasted."""
+def test_printed_copy_lines(demo: Demo, tmp_path: Path) -> None:
+    """The printed rclone lines copy the demo's sample, wherever they are pasted, and with /team, too."""
     need("rclone")
-    shell(demo.line("rclone", "copy"), cwd=make_tree(tmp_path, largest=MEGABYTE))
+    (tmp_path / "mine.txt").write_text("not to be copied")
+    for mount in ("me", "team"):
+        lines = [demo.line("rclone", words).replace("/me ", f"/{mount} ") for words in (" copy ", " check ")]
+        shell("\n".join(lines), cwd=tmp_path)
+        listed = shell(f"rclone lsf -R --files-only {remote(demo, mount)} :webdav:copied").stdout
+        assert sorted(listed.split("\n")) == ["", "more/Fox 🦊.txt", "more/zeros.bin", "note.txt"]
 
 
 @pytest.mark.parametrize("mount", ["me", "team"])

@@ -97,6 +97,11 @@ def wrong_library(data: dict) -> None:
     data["policies"]["team"]["library"] = "Dokuments"
 
 
+def wrong_tenant(data: dict) -> None:
+    """A tenant that is not there."""
+    data["accounts"]["contoso"]["tenant"] = "nowhere.onmicrosoft.com"
+
+
 def wrong_client(data: dict) -> None:
     """An application that is not there."""
     data["accounts"]["contoso"]["client_id"] = "none"
@@ -112,6 +117,7 @@ def wrong_key(data: dict) -> None:
     ("mistake", "message"),
     [
         (wrong_secret, "the client secret is wrong"),
+        (wrong_tenant, "account 'contoso': no such tenant (AADSTS90002)"),
         (wrong_client, "no application with this client_id"),
         (wrong_site, "nowhere"),
         (wrong_library, "Documents"),
@@ -127,6 +133,24 @@ def test_mistakes(config: Path, command: str, mistake: Change, message: str) -> 
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize("end", ["graph", "login"])
+def test_no_network(config: Path, end: str) -> None:
+    """A Microsoft host out of reach is named, for every policy, and is no mistake of the configuration."""
+    host = f"127.0.0.1:{free_port()}"
+
+    def unreachable(data: dict) -> None:
+        data["accounts"]["contoso"]["cloud"][end] = f"https://{host}"
+        data["policies"]["me"].pop("user")
+
+    done = run("check", "--config", str(change(config, unreachable)))
+    assert done.returncode == 1, done.stdout
+    assert done.stdout.count(f"{host} cannot be reached") == 2
+    if end == "login":
+        login = run("login", "--config", str(config))
+        assert login.returncode == 1
+        assert f"account 'contoso': the sign-in service {host} cannot be reached" in login.stderr
+
+
 def test_a_port_in_use(config: Path) -> None:
     """Named, with what to do."""
     host, _, port = yaml.safe_load(config.read_text())["server"]["listen"].rpartition(":")
@@ -135,6 +159,15 @@ def test_a_port_in_use(config: Path) -> None:
     assert done.returncode in (1, 78)
     assert f"127.0.0.1:{port} is in use by another program" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_port_of_the_demo_in_use() -> None:
+    """The demo speaks of its option, since it has no configuration file."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = run("demo", "--port", str(port))
+    assert done.returncode == 78
+    assert f"port {port} is in use: name another one with --port" in done.stderr
 
 
 def test_no_configuration(tmp_path: Path) -> None:
@@ -157,13 +190,13 @@ def test_login_by_device_code(config: Path, emulator: Emulator) -> None:
     def by_person(data: dict) -> None:
         account = data["accounts"]["contoso"]
         account["sign_in"] = "device_code"
-        del account["client_secret"]
         data["policies"]["me"].pop("user", None)
+        del account["client_secret"]
 
     change(config, by_person)
     before = run("check", "--config", str(config))
     assert before.returncode == 1
-    assert "davbridge login contoso" in before.stdout
+    assert before.stdout.count("run `davbridge login contoso`") == 2
     done = run("login", "--config", str(config))
     assert done.returncode == 0, done.stderr
     assert "enter the code" in done.stdout

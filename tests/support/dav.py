@@ -27,6 +27,8 @@ class Resource:
     href: str
     found: dict[str, str] = field(default_factory=dict)
     statuses: dict[str, int] = field(default_factory=dict)
+    status: int = 0
+    """Of the response as a whole, where it has one."""
 
     def __getitem__(self, name: str) -> str:
         return self.found[name if name.startswith("{") else D + name]
@@ -67,6 +69,10 @@ class Answer:
         return [_resource(node) for node in etree.fromstring(self.text.encode()).iter(D + "response")]
 
     @property
+    def sync_token(self) -> str:
+        return str(etree.fromstring(self.text.encode()).findtext(D + "sync-token"))
+
+    @property
     def one(self) -> Resource:
         """The only part."""
         (resource,) = self.resources
@@ -74,7 +80,8 @@ class Answer:
 
 
 def _resource(node: Any) -> Resource:
-    resource = Resource(node.findtext(D + "href"))
+    whole = node.findtext(D + "status")
+    resource = Resource(node.findtext(D + "href"), status=int(whole.split()[1]) if whole else 0)
     for part in node.iter(D + "propstat"):
         status = int(part.findtext(D + "status").split()[1])
         for element in part.find(D + "prop"):
@@ -240,6 +247,43 @@ class Dav:
                 f'<?xml version="1.0"?><D:propfind xmlns:D="DAV:" xmlns:x="urn:x"><D:prop>{body}</D:prop></D:propfind>'
             )
         return self.request("PROPFIND", path, headers=headers, body=body, **more)
+
+    def report(
+        self,
+        path: str = "",
+        token: str | None = "",
+        *,
+        level: int | str = "infinite",
+        props: str = "<D:getetag/>",
+        limit: int | str | None = None,
+        **more: Any,
+    ) -> Answer:
+        """A sync-collection; `token` None leaves the element out, `props` is the inside of `<D:prop>`."""
+        inside = "" if token is None else f"<D:sync-token>{token}</D:sync-token>"
+        inside += f"<D:sync-level>{level}</D:sync-level>"
+        inside += "" if limit is None else f"<D:limit><D:nresults>{limit}</D:nresults></D:limit>"
+        body = (
+            f'<?xml version="1.0"?><D:sync-collection xmlns:D="DAV:" xmlns:x="urn:x">{inside}<D:prop>{props}</D:prop>'
+        )
+        return self.request("REPORT", path, body=f"{body}</D:sync-collection>", **more)
+
+    def search(
+        self,
+        path: str = "",
+        where: str = "",
+        *,
+        props: str = "<D:displayname/>",
+        scope: str = ".",
+        depth: int | str = "infinity",
+        rest: str = "",
+        **more: Any,
+    ) -> Answer:
+        """A basicsearch; `where` is the inside of `<D:where>`, `rest` comes after it, `scope` may be relative."""
+        inside = f"<D:select><D:prop>{props}</D:prop></D:select><D:from><D:scope><D:href>{scope}</D:href>"
+        inside += f"<D:depth>{depth}</D:depth></D:scope></D:from>"
+        inside += (f"<D:where>{where}</D:where>" if where else "") + rest
+        body = f'<?xml version="1.0"?><D:searchrequest xmlns:D="DAV:" xmlns:x="urn:x"><D:basicsearch>{inside}'
+        return self.request("SEARCH", path, body=f"{body}</D:basicsearch></D:searchrequest>", **more)
 
     def proppatch(self, path: str, set_: str = "", remove: str = "", **more: Any) -> Answer:
         """`set_` and `remove` are the insides of `<D:prop>`; `Z:` is Microsoft's namespace, `x:` is urn:x."""

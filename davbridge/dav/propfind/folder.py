@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 
 from davbridge.dav.locks import Lock
@@ -44,11 +45,12 @@ class Folder:
         source = iter(children)
         try:
             while batch := list(islice(source, _BATCH)):
-                yield self._write(batch).encode("utf-8", "replace")
+                yield self.write(batch).encode("utf-8", "replace")
         finally:
             close(source)
 
-    def _write(self, batch: list[Item]) -> str:
+    def write(self, batch: list[Item]) -> str:
+        """The responses of these children."""
         if not self._locks and not self._dead:
             return self._page.write(self._base, batch, self._above)
         parts: list[str] = []
@@ -66,6 +68,18 @@ class Folder:
         if plain:
             parts.append(self._page.write(self._base, plain, self._above))
         return "".join(parts)
+
+
+def write_own(request: Request, wanted: Wanted, page: Page, base: str, item: Item) -> str:
+    """The response of the request's own item; `base` is its href without the last slash (escaped)."""
+    if item.is_folder and request.path.is_root:
+        # the root of a mount is known by the mount's name, whatever the drive calls it
+        item = replace(item, name=DavPath.parse(request.mount.path).name)
+    slash = "/" if item.is_folder or not base else ""
+    name, shared = request.mount.name, request.shared
+    locks = shared.locks.covering(name, request.path) if wanted.locks and shared.locks.any(name) else ()
+    dead = shared.deadprops.get(name, request.path) if wanted.dead else None
+    return page.write(base, [item], locks, dead, leaves=[slash])
 
 
 def close(source: object) -> None:

@@ -6,10 +6,9 @@ Each function gives blocks of bytes: a list when all is made, an iterator when i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from davbridge.dav.message import Request
-from davbridge.dav.propfind.folder import Folder, close
+from davbridge.dav.propfind.folder import Folder, close, write_own
 from davbridge.dav.propfind.hrefs import escaped_href, leaves_of
 from davbridge.dav.propfind.render import TAIL, Page
 from davbridge.dav.propfind.wanted import Wanted
@@ -133,15 +132,7 @@ class Listing:
         head = self._page.head
         if item.is_folder and not self._with_self:
             return head
-        request, wanted = self._request, self._wanted
-        if item.is_folder and request.path.is_root:
-            # the root of a mount is known by the mount's name, whatever the drive calls it
-            item = replace(item, name=DavPath.parse(request.mount.path).name)
-        slash = "/" if item.is_folder or not self._base else ""
-        name, shared = request.mount.name, request.shared
-        locks = shared.locks.covering(name, request.path) if wanted.locks and shared.locks.any(name) else ()
-        dead = shared.deadprops.get(name, request.path) if wanted.dead else None
-        own = self._page.write(self._base, [item], locks, dead, leaves=[slash])
+        own = write_own(self._request, self._wanted, self._page, self._base, item)
         return head + own.encode("utf-8", "replace")
 
 

@@ -25,6 +25,8 @@ from davbridge.dav.xmlbody import DAV, elements, parse_xml, read_small
 
 INFINITY = -1
 _REMEMBERED_BYTES = 4096
+_MOST_NAMES = 256
+"""Names that a body may ask for: each that is missing is repeated for each item of the answer."""
 _APPLE_SYSTEM = re.compile(r"WebDAVFS/.*Darwin/(\d+)\.(\d+)")
 _DEPTHS = {"": (1, True), "0": (0, True), "1": (1, True), "1,noroot": (1, False)}
 
@@ -112,8 +114,14 @@ _remembered = lru_cache(256)(_read)
 
 
 def named(tags: Sequence[str], *, no_quota: bool = False) -> Wanted:
-    """The properties with these Clark names, in this order, those that are missing included."""
+    """The properties with these Clark names, in this order, those that are missing included.
+
+    Raises:
+        Refusal: 413 for too many.
+    """
     names = list(dict.fromkeys(tags))
+    if len(names) > _MOST_NAMES:
+        raise Refusal(413, f"the body asks for more than {_MOST_NAMES} properties")
     ours = [CLARK[name] for name in names if name in CLARK]
     quota = () if no_quota else tuple(name for name in ours if name in QUOTA)
     return Wanted(

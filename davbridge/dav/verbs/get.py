@@ -17,6 +17,7 @@ from davbridge.dav.ranges import wanted_span
 from davbridge.dav.redirects import redirects
 from davbridge.dav.refusal import Refusal
 from davbridge.drivers.protocol import Download, Item, Span
+from davbridge.errors import PreconditionFailed, Unsupported
 
 BLOCK = 256 * 1024
 
@@ -33,11 +34,12 @@ def handle(request: Request) -> Response:
         if refusal.status != 304:
             raise
         return Response(304, _validators(item))
-    span = wanted_span(request, item)
-    if redirects(request, item):
-        return _redirect(request, item)
     if request.method == "HEAD":
-        return _head(item, span)
+        # Range has a meaning for GET only (RFC 9110 §14.2)
+        return Response(200, [*_headers(item), ("Content-Length", str(item.size))])
+    span = wanted_span(request, item)
+    if redirects(request, item) and (answer := _redirect(request, item)):
+        return answer
     return _proxied(request, item, span)
 
 
@@ -49,18 +51,17 @@ def _folder(request: Request) -> Response:
     return browse.page(request, children)
 
 
-def _head(item: Item, span: Span | None) -> Response:
-    headers = _headers(item)
-    if span is None:
-        return Response(200, [*headers, ("Content-Length", str(item.size))])
-    end = span.end if span.end is not None else item.size
-    headers.append(("Content-Range", f"bytes {span.start}-{end - 1}/{item.size}"))
-    return Response(206, [*headers, ("Content-Length", str(end - span.start))])
-
-
 def _proxied(request: Request, item: Item, span: Span | None) -> Response:
-    exact = item.etag if request.header("If-Match") not in ("", "*") or request.header("If-Range") else None
-    download = request.driver.open(request.path, span, if_match=exact)
+    must_match = request.header("If-Match") not in ("", "*")
+    only_if = span is not None and bool(request.header("If-Range"))
+    try:
+        download = request.driver.open(request.path, span, if_match=item.etag if must_match or only_if else None)
+    except PreconditionFailed:
+        if must_match:
+            raise
+        # changed at Microsoft since we last looked: If-Range does not hold, and the whole is sent (RFC 9110 §13.1.5)
+        span = None
+        download = request.driver.open(request.path)
     headers = _headers(download.item)
     headers.append(("Content-Length", str(download.length)))
     status = 200
@@ -71,8 +72,11 @@ def _proxied(request: Request, item: Item, span: Span | None) -> Response:
     return Response(status, headers, DownloadBody(download))
 
 
-def _redirect(request: Request, item: Item) -> Response:
-    url = request.driver.redirect_url(request.path)
+def _redirect(request: Request, item: Item) -> Response | None:
+    try:
+        url = request.driver.redirect_url(request.path)
+    except Unsupported:
+        return None  # a side file, or a name that waits for its content: Microsoft has no address of it
     headers = [*_validators(item), ("Location", url.reveal()), ("Cache-Control", "no-store"), ("Vary", "User-Agent")]
     return Response(302, headers)
 

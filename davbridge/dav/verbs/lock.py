@@ -1,7 +1,8 @@
 """LOCK (RFC 4918 §9.10): grant or refresh.
 
-Granted on read-only mounts, too: Windows hangs when it is refused, and the PUT is refused anyway (clients §3.1). A lock
-on a free name reserves it: davfs2 and LibreOffice expect a HEAD to find an empty file then.
+Granted to those who may only read, too: Windows hangs when it is refused, and the PUT is refused anyway (clients §3.1).
+Such a lock binds nobody: who may not write may not keep others from writing either. A lock on a free name reserves it:
+davfs2 and LibreOffice expect a HEAD to find an empty file then.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from davbridge.dav.xmlbody import DAV, elements, read_xml, serialise
 from davbridge.drivers.overlay import Reserves
 from davbridge.errors import NotFound
 
+_LONGEST_OWNER = 4096
+"""Characters of an owner's XML that are kept."""
+
 
 def handle(request: Request) -> Response:
     """200 for an item that is there or a refresh, 201 for a name that was free; the token in header and body.
@@ -31,13 +35,12 @@ def handle(request: Request) -> Response:
     exclusive, owner = _lockinfo(root)
     infinite = _infinite(request)
     check_if(request)
-    unseen = request.may_write and not _folder_is_locked(request) and _reserving(request).reserve_unseen(request.path)
+    unseen = request.may_write and not _folder_is_locked(request) and not request.driver.knows(request.path)
     created = not unseen and not _exists(request)
     if created:
         if not request.may_write:
             raise Refusal(403, "this mount is read-only for you")
         require_unlocked(request, request.path, member=True)
-        _reserving(request).reserve(request.path)
     try:
         lock = request.shared.locks.grant(
             request.mount.name,
@@ -47,10 +50,13 @@ def handle(request: Request) -> Response:
             infinite=infinite,
             owner=owner,
             seconds=_seconds(request),
+            binds=request.mount.binds,
         )
     except Conflict as conflict:
         hrefs = [request.href(one.path) for one in conflict.locks]
         raise Refusal(423, "the item is locked", condition="no-conflicting-lock", hrefs=hrefs) from None
+    if created or unseen:
+        _reserve(request, lock, unseen=unseen)
     return _response(request, lock, 201 if created else 200)
 
 
@@ -77,8 +83,9 @@ def _lockinfo(root: Any) -> tuple[bool, str]:
     kind = [child.tag for child in elements(parts.get(DAV + "locktype", ()))]
     if root.tag != DAV + "lockinfo" or kind != [DAV + "write"] or scope not in ([DAV + "exclusive"], [DAV + "shared"]):
         raise Refusal(400, "the body is not a lockinfo element for a write lock")
-    owner = parts.get(DAV + "owner")
-    return scope == [DAV + "exclusive"], "" if owner is None else serialise(owner)[:4096]
+    owner = "" if (element := parts.get(DAV + "owner")) is None else serialise(element)
+    # a longer one is left out: a piece of it would not be XML, and would spoil each listing that shows the lock
+    return scope == [DAV + "exclusive"], owner if len(owner) <= _LONGEST_OWNER else ""
 
 
 def _infinite(request: Request) -> bool:
@@ -94,7 +101,7 @@ def _seconds(request: Request) -> int:
         if part.strip().lower() == "infinite":
             return LONGEST_SECONDS
         if found := re.fullmatch(r"Second-(\d+)", part.strip(), re.IGNORECASE):
-            return max(1, min(int(found[1]), LONGEST_SECONDS))
+            return max(1, min(int(found[1][:12]), LONGEST_SECONDS))
     return DEFAULT_SECONDS
 
 
@@ -111,11 +118,19 @@ def _folder_is_locked(request: Request) -> bool:
     return bool(request.shared.locks.covering(request.mount.name, request.path.parent))
 
 
-def _reserving(request: Request) -> Reserves:
+def _reserve(request: Request, lock: Lock, *, unseen: bool) -> None:
+    """Show an empty file: after the lock was granted, so that a refused LOCK leaves nothing behind."""
     driver = request.driver
     if not isinstance(driver, Reserves):
         raise TypeError("a mount's driver must be able to reserve names")
-    return driver
+    try:
+        if unseen:
+            driver.reserve_unseen(request.path)
+        else:
+            driver.reserve(request.path)
+    except BaseException:
+        request.shared.locks.release(lock.token)
+        raise
 
 
 def _response(request: Request, lock: Lock, status: int) -> Response:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from davbridge.dav.message import Request, Response
 
-ALLOW = "OPTIONS, GET, HEAD, PROPFIND, PROPPATCH, PUT, MKCOL, DELETE, COPY, MOVE, LOCK, UNLOCK"
+ALLOW = "OPTIONS, GET, HEAD, PROPFIND, PROPPATCH, PUT, MKCOL, DELETE, COPY, MOVE, LOCK, UNLOCK, REPORT, SEARCH"
+GRAMMARS = "<DAV:basicsearch>"
+"""What SEARCH can be asked in (RFC 5323 §3.1)."""
 
 
 def handle(request: Request) -> Response:
     """The capabilities of the server; no item is looked up."""
-    return Response(200, [("DAV", "1, 2, 3"), ("MS-Author-Via", "DAV"), ("Allow", ALLOW)])
+    return Response(200, [("DAV", "1, 2, 3"), ("MS-Author-Via", "DAV"), ("Allow", ALLOW), ("DASL", GRAMMARS)])

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from html import escape
 
-from davbridge.dav.conditions import check_if, require_unlocked
+from davbridge.dav.conditions import check_if, check_preconditions, require_unlocked
 from davbridge.dav.dates import parse_date
 from davbridge.dav.message import Request, Response
 from davbridge.dav.properties import PROTECTED
@@ -38,9 +38,13 @@ def handle(request: Request) -> Response:
     """207 with a status for each property; when one fails, the others are 424 and nothing has changed."""
     changes = _read(request)
     check_if(request)
+    check_preconditions(request, lambda: request.driver.stat(request.path))
     if "Microsoft Office" not in request.agent:
         # Office sends no token with PROPPATCH on a file that it has locked (clients §3.2)
         require_unlocked(request, request.path)
+    if not changes.refused:
+        # before the times go to Microsoft: what is refused after that would be half done
+        request.shared.deadprops.check(request.mount.name, request.path, changes.dead)
     if changes.refused or not (changes.modified or changes.created):
         item = request.driver.stat(request.path)
     else:
@@ -56,8 +60,11 @@ def _read(request: Request) -> _Changes:
     if root is None or root.tag != DAV + "propertyupdate":
         raise Refusal(400, "the body is not a propertyupdate element")
     changes = _Changes()
+    # what we do not know is skipped, and not taken for something that we do (§17)
     for action in elements(root):
-        for properties in elements(action):
+        if action.tag not in (DAV + "set", DAV + "remove"):
+            continue
+        for properties in action.iterchildren(DAV + "prop"):
             for element in elements(properties):
                 _add(changes, element.tag, serialise(element), element.text or "", removed=action.tag == DAV + "remove")
     return changes

@@ -12,7 +12,7 @@ from typing import Any
 from davbridge import deadline
 from davbridge.body import Body
 from davbridge.clock import Clock
-from davbridge.dav.conditions import bare_etag, check_if, check_preconditions, require_unlocked
+from davbridge.dav.conditions import check_if, check_preconditions, exact_match, require_unlocked
 from davbridge.dav.dates import http_date, parse_date
 from davbridge.dav.message import Headers, Request, Response
 from davbridge.dav.refusal import Refusal
@@ -59,10 +59,10 @@ def _stat(request: Request) -> Item | None:
 
 def _preconditions(request: Request) -> tuple[str | None, bool]:
     """What the driver checks in the same call that writes; anything less usual is checked by a look-up before."""
-    match, none_match = request.header("If-Match"), request.header("If-None-Match")
-    if match and "," not in match and not match.startswith("W/") and not none_match:
-        return bare_etag(match), False
-    if none_match == "*" and not match:
+    match, none_match = exact_match(request), request.header("If-None-Match")
+    if match is not None and not none_match:
+        return match, False
+    if none_match == "*" and not request.header("If-Match"):
         return None, True
     check_preconditions(request, lambda: _stat(request))
     return None, False
@@ -83,7 +83,7 @@ def _body(request: Request) -> AbstractContextManager[Body]:
     source = _Patient(request.environ["wsgi.input"], request.shared.clock)
     kind = str(request.environ.get("CONTENT_TYPE", ""))
     announced = request.header("X-Expected-Entity-Length")
-    expected = int(announced) if announced.isdigit() else None
+    expected = int(announced) if re.fullmatch("[0-9]{1,18}", announced) else None
     length = str(request.environ.get("CONTENT_LENGTH") or "")
     if length:
         if not length.isdigit():

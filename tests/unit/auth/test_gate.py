@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -138,3 +141,30 @@ def test_guessing_is_slowed_down(gate: Gate, clock: ManualClock, monkeypatch: py
     assert ask(gate, basic("alice:secret"))[0] == "200 OK"
     ask(gate, basic("alice:wrong"))
     assert len(clock.pauses) == 4
+
+
+def test_guessing_does_not_hold_all_threads(inside: Inside) -> None:
+    """Of many who guess at once some wait and others are sent away; who is known or comes from elsewhere gets in."""
+
+    class Sleeping(ManualClock):
+        """Sleeps until it is told to go on."""
+
+        go_on = threading.Event()
+
+        def sleep(self, seconds: float) -> None:
+            self.go_on.wait(20)
+
+    clock = Sleeping()
+    gate = Gate(inside, USERS, clock)
+    right, wrong = basic("alice:secret"), basic("alice:wrong")
+    assert ask(gate, right)[0] == "200 OK"
+    for _ in range(5):
+        ask(gate, wrong)
+    with ThreadPoolExecutor(20) as pool:
+        guesses = [pool.submit(ask, gate, wrong) for _ in range(20)]
+        done = list(islice(as_completed(guesses, 20), 12))
+        assert {guess.result()[0] for guess in done} == {"503 Service Unavailable"}
+        assert ask(gate, right)[0] == "200 OK"
+        assert ask(gate, basic("j\xf6rg:p\xe4ssword"), address="5.6.7.8")[0] == "200 OK"
+        clock.go_on.set()
+        assert {guess.result()[0] for guess in set(guesses) - set(done)} == {"401 Unauthorized"}

@@ -12,7 +12,7 @@ import pytest
 from davbridge import deadline
 from davbridge.clock import ManualClock
 from davbridge.durable import write_atomically
-from davbridge.errors import ConfigError
+from davbridge.errors import ConfigError, QuotaExceeded
 from davbridge.redact import RedactingFilter, Secret, redact
 from davbridge.store.database import Database
 
@@ -44,6 +44,8 @@ def test_a_secret_does_not_print() -> None:
     [
         "Authorization: Bearer eyJhbGciOi.abc.def",
         "GET https://contoso.sharepoint.com/download.aspx?tempauth=SECRETVALUE&x=1",
+        'https://contoso.sharepoint.com:443 "GET /download.aspx?x=1&tempauth=SECRETVALUE HTTP/1.1" 200 5',
+        "Max retries exceeded with url: /download.aspx?tempauth=SECRETVALUE (Caused by x)",
         '{"refresh_token": "SECRETVALUE"}',
         "client_secret=SECRETVALUE&grant_type=x",
     ],
@@ -120,6 +122,22 @@ def test_a_transaction_that_raises_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         insert_and_fail()
     assert database.read("SELECT * FROM counter") == []
+    database.close()
+
+
+def test_a_full_disk_is_told_as_full(tmp_path: Path) -> None:
+    """SQLite rolls back by itself then: the error is that of the disk, and the next transaction works."""
+    database = Database.open(tmp_path / "s.sqlite", [*SCHEMA, "CREATE TABLE blobs (data BLOB)"])
+    database.read("PRAGMA max_page_count = 10")
+
+    def insert(size: int) -> None:
+        with database.transaction() as transaction:
+            transaction.execute("INSERT INTO blobs VALUES (?)", (bytes(size),))
+
+    with pytest.raises(QuotaExceeded):
+        insert(1_000_000)
+    insert(10)
+    assert len(database.read("SELECT * FROM blobs")) == 1
     database.close()
 
 

@@ -34,28 +34,61 @@ def test_the_example(tmp_path: Path) -> None:
     [
         ("mount: /me", "mont: /me", "policies.my-files.mont: the key is not known; did you mean 'mount'?"),
         ("server:", "servers:", "servers: the key is not known; did you mean 'server'?"),
-        ("tenant: contoso", "tenat: contoso", "accounts.contoso.tenant: the key is missing"),
+        ("tenant: contoso", "tenat: contoso", "accounts.contoso.tenat: the key is not known; did you mean 'tenant'?"),
+        ("policies:", "polices:", "polices: the key is not known; did you mean 'policies'?"),
+        ("    client_id:", "    # client_id:", "accounts.contoso.client_id: the key is missing"),
         ("account: contoso", "account: contosso", "there is no account 'contosso'; did you mean 'contoso'?"),
         ("access: {alice: write}", "access: {alise: write}", "there is no user 'alise'; did you mean 'alice'?"),
         (
             "access: {alice: write}",
             "access: {alice: all}",
-            "policies.my-files.access.alice: input should be 'read' or 'write'",
+            "policies.my-files.access.alice: must be 'read' or 'write'",
         ),
+        ("access: {alice: write}", "access: alice", "my-files.access: must be a mapping, such as {alice: write}"),
+        ("access: {alice: write}", "access:", "my-files.access: must be a mapping, such as {alice: write}"),
+        ("root: /  ", "root: [1]", "policies.my-files.root: must be one text, such as /Projects"),
+        ("tenant: contoso.onmicrosoft.com", "tenant: 5", "tenant: must be text, in quotes if it looks like a number"),
+        ("listen: 127.0.0.1:8080", "listen: 8080", "server.listen: 8080 is no address: write host:port (127.0.0.1"),
+        ("listen: 127.0.0.1:8080", "listen: [a:1, b]", "server.listen: 'b' is no address: write host:port"),
+        ("listen: 127.0.0.1:8080", "listen: []", "server.listen: this is no address: write host:port"),
+        ("  # tls: {certificate: cert.pem", "  tls: {certificate: cert.pem", "cert.pem cannot be read: No such file"),
+        (
+            "  # behind_proxy: {trusted: [127.0.0.1/32]",
+            "  behind_proxy: {trusted: [all]",
+            "server.behind_proxy.trusted.0: must be a network such as 127.0.0.1/32",
+        ),
+        ("sign_in: device_code", "sign_in: device-code", "sign_in: must be device_code or client_secret"),
+        (
+            "    # cloud: global",
+            "    cloud: globl",
+            "contoso.cloud: must be global, us_gov, us_gov_dod, china, or {graph",
+        ),
+        ("    # cloud: global", "    cloud: {graph: 'https://a'} #", "contoso.cloud.login: the key is missing"),
+        ("  bob: {password: ", "  bob: change-me #", "users.bob: must be a mapping, such as {password: HASH}"),
+        ("  my-files:", "\tmy-files:", ":20: this is not valid YAML: tabs cannot indent, only spaces can"),
+        ("access: {alice: write}", "access: {alice: write", "the { of line 26 may not be closed"),
         ("mount: /team", "mount: /me/team", "overlap"),
         ("mount: /team", "mount: team", "must be a path such as /me"),
         ("mount: /team", "mount: /", "must be a path such as /me"),
         ("sign_in: device_code", "sign_in: browser", "browser is not available yet; use device_code or client_secret"),
         ("sign_in: device_code", "sign_in: client_secret", "needs client_secret"),
         ("driver: sharepoint", "driver: onedrive", "takes no site"),
-        ("driver: onedrive", "driver: dropbox", "input should be 'onedrive' or 'sharepoint'"),
+        ("driver: onedrive", "driver: dropbox", "must be 'onedrive' or 'sharepoint'"),
         ("    site: https", "    # site: https", "needs site (any URL of it) or drive_id"),
         ("server:", "server:\n  workers: 4", "more than one worker is not available yet"),
         ("server:", "server:\n  metrics: 127.0.0.1:9", "is not available yet; leave it out"),
         ("bob: {password", "bob: {pasword", "did you mean 'password'?"),
         ("  bob: {password: ", "  bob: {password: plain} #", "is not an argon2id hash"),
         ("my-files:", "team:", "the key 'team' is there twice"),
-        ("users:", "users: [", "config.yaml:"),
+        (
+            "users:",
+            "users: [",
+            "this is not valid YAML: expected ',' or ']', but got '<scalar>'; the [ of line 37 may not",
+        ),
+        ("mount: /team", "mount: /..", "policies.team.mount: may not contain . or .."),
+        ("server:", "server:\n  behind_proxy: {trusted: ['::1/128'], public_url: 'http://['}", "invalid IPv6 URL"),
+        ("server:", "server:\n  behind_proxy: {trusted: ['::1/128'], public_url: dav.example}", "must be a URL"),
+        ("    site: https://", "    site: https://[", "policies.team.site: invalid IPv6 URL"),
     ],
 )
 def test_mistakes(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -66,6 +99,7 @@ def test_mistakes(tmp_path: Path, old: str, new: str, message: str) -> None:
         load(path)
     assert message in str(error.value)
     assert str(error.value).startswith(f"{path}:")
+    assert len(str(error.value).splitlines()) == 1
 
 
 def test_the_line_is_right(tmp_path: Path) -> None:
@@ -98,9 +132,21 @@ def test_no_file(tmp_path: Path) -> None:
         load(tmp_path / "none.yaml")
     with pytest.raises(ConfigError, match="is empty"):
         load(write(tmp_path, ""))
+    with pytest.raises(ConfigError, match="must be keys with values"):
+        load(write(tmp_path, "- a"))
+    with pytest.raises(ConfigError, match="quote it: month must be"):
+        load(write(tmp_path, "a: 2026-99-99"))
     (tmp_path / "config.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="not UTF-8"):
         load(tmp_path / "config.yaml")
+
+
+def test_certificate(tmp_path: Path) -> None:
+    """A certificate and a key that do not fit each other are told with their line."""
+    for name in ("cert.pem", "key.pem"):
+        (tmp_path / name).write_text("no PEM file")
+    with pytest.raises(ConfigError, match=r"config.yaml:5: server.tls: \S+cert.pem and \S+key.pem cannot be used: one"):
+        load(write(tmp_path, GOOD.replace("  # tls:", "  tls:", 1)))
 
 
 def test_every_key_is_documented() -> None:
@@ -113,3 +159,28 @@ def test_every_key_is_documented() -> None:
         assert model is not None
         for key in model.model_fields:
             assert f"| `{key}` |" in page, key
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["? [a]\n: b\n", "a: &x [*x]\n", "accounts: 2024-13-45\n", "- a\n", "", "just words\n", "a: !!python/name:os.x y"],
+)
+def test_no_configuration_at_all(tmp_path: Path, text: str) -> None:
+    """What is YAML, or nearly, and no configuration is told in a sentence, too."""
+    path = write(tmp_path, text)
+    with pytest.raises(ConfigError) as error:
+        load(path)
+    assert str(error.value).startswith(f"{path}:")
+
+
+def test_relative_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All are relative to the file's folder, and not to where the program happens to run."""
+    monkeypatch.chdir("/")
+    (tmp_path / "secret").write_text("hush")
+    cloud = "cloud: {graph: https://g.example, login: https://l.example, ca_file: ca.pem}"
+    account = f"sign_in: client_secret\n    client_secret: {{file: secret}}\n    {cloud}"
+    config = load(write(tmp_path, GOOD.replace("sign_in: device_code", account, 1)))
+    secret = config.accounts["contoso"].client_secret
+    assert secret is not None
+    assert secret.read().reveal() == "hush"
+    assert config.accounts["contoso"].where.ca_file == tmp_path / "ca.pem"

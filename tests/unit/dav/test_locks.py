@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from davbridge.clock import ManualClock
 from davbridge.dav.locks import SCHEMA, Conflict, Lock, LockTable
+from davbridge.errors import QuotaExceeded
 from davbridge.paths import DavPath
 from davbridge.store.database import Database
 
@@ -132,3 +133,14 @@ def test_one_winner(tmp_path: Path, clock: ManualClock) -> None:
     for thread in threads:
         thread.join()
     assert len(won) == 1
+
+
+def test_number_of_locks(table: LockTable, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user has so many locks and no more, until some have ended."""
+    monkeypatch.setattr("davbridge.dav.locks.MOST_LOCKS", 3)
+    for name in "abc":
+        grant(table, name, seconds=60)
+    with pytest.raises(QuotaExceeded):
+        grant(table, "d")
+    clock.sleep(61)
+    grant(table, "d")

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from davbridge.clock import ManualClock
 from davbridge.drivers.items import etag_of, is_shown, to_item
 from davbridge.drivers.protocol import Kind
-from davbridge.drivers.quickxor import quick_xor_hash
 from davbridge.drivers.uploads import MemoryUploads, Uploads, UploadsTable
 from davbridge.emulator.hashes import quick_xor
 from davbridge.graph.model import DriveItem
+from davbridge.graph.quickxor import quick_xor_hash
 from davbridge.store.database import Database
 
 AT = datetime(2026, 1, 1, 1, 1, 1, 999, tzinfo=UTC)

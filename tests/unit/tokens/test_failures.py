@@ -22,9 +22,10 @@ def raised(error: Exception) -> Exception:
 @pytest.mark.parametrize(
     ("error", "expected", "words"),
     [
-        (requests.Timeout(), Busy, "does not answer"),
-        (requests.exceptions.SSLError(), BadUpstream, "certificate"),
-        (requests.ConnectionError(), BadUpstream, "cannot be reached"),
+        (requests.Timeout(), Busy, "login.microsoftonline.com does not answer"),
+        (requests.exceptions.SSLError(), BadUpstream, "certificate of login.microsoftonline.com"),
+        (requests.HTTPError("503 Server Error"), Busy, "unavailable"),
+        (requests.ConnectionError(), BadUpstream, "login.microsoftonline.com cannot be reached"),
         (ValueError(f"{MSAL} Error: AADSTS90002: Tenant not found"), ConfigError, "no such tenant"),
         (ValueError(MSAL), ConfigError, "not a sign-in authority"),
         (ValueError("Expecting value: line 1"), BadUpstream, "nonsense"),

@@ -61,6 +61,13 @@ def test_throttling_is_waited_for(code: int) -> None:
     assert len(script.sent) == 2
 
 
+def test_a_pause_of_no_time_is_no_licence_to_hammer() -> None:
+    """A server that says "after 0 seconds" again and again is asked at most twice a second."""
+    clock, script = ManualClock(), Script(*[status(503, retry_after="0")] * 4, status(200))
+    assert transport(script, clock).send(READ).status == 200
+    assert clock.pauses == [0.5] * 4
+
+
 def test_a_long_pause_is_told_at_once_and_kept_for_all() -> None:
     """Longer than the deadline: Busy with the delay; the next request is not sent; after the pause it is."""
     clock, script = ManualClock(), Script(status(429, retry_after="120"), status(200))

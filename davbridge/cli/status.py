@@ -1,0 +1,73 @@
+"""`davbridge status`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from davbridge import deadline
+from davbridge.app import Bridge, build
+from davbridge.cli.options import config_option, find_config
+from davbridge.clock import SystemClock
+from davbridge.config import Config, load
+from davbridge.errors import BridgeError
+
+_SECONDS = 20.0
+
+
+@click.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")
+def status(config_file: Path | None, as_json: bool) -> None:
+    """Tell how each policy stands: its drive, root, quota, and what is known of it.
+
+    It reads the files of the running bridge and asks Microsoft for each drive. Exit status 0 when every policy can be
+    served, else 1.
+    """
+    path = find_config(config_file)
+    config = load(path)
+    bridge = build(config, SystemClock())
+    try:
+        policies = {name: _policy(bridge, config, name) for name in bridge.drivers}
+    finally:
+        bridge.close()
+    well = all(one["reachable"] for one in policies.values())
+    if as_json:
+        click.echo(json.dumps({"config": str(path), "ok": well, "policies": policies}))
+    else:
+        for name, one in policies.items():
+            _show(name, one)
+    sys.exit(0 if well else 1)
+
+
+def _policy(bridge: Bridge, config: Config, name: str) -> dict[str, Any]:
+    policy, driver = config.policies[name], bridge.drivers[name]
+    facts: dict[str, Any] = {"mount": policy.mount, "account": policy.account, "driver": policy.driver}
+    try:
+        with deadline.within(SystemClock(), _SECONDS):
+            facts |= {"reachable": True, "drive": driver.probe()}
+            quota = driver.quota()
+        facts["quota"] = {"used": quota.used, "available": quota.available} if quota else None
+        report = driver.report()
+        facts["mirror"] = {**asdict(report), "sentence": report.sentence}
+    except BridgeError as error:
+        facts |= {"reachable": False, "message": str(error)}
+    return facts
+
+
+def _show(name: str, facts: dict[str, Any]) -> None:
+    click.echo(f"{name}  {facts['mount']}  ({facts['driver']}, account {facts['account']})")
+    if not facts["reachable"]:
+        click.echo(f"  FAIL    {facts['message']}")
+        return
+    click.echo(f"  drive   {facts['drive']}")
+    quota = facts["quota"]
+    if quota:
+        gib = 2**30
+        click.echo(f"  quota   {quota['used'] / gib:.1f} GiB used, {quota['available'] / gib:.1f} GiB free")
+    click.echo(f"  mirror  {facts['mirror']['sentence']}")

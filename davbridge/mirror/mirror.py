@@ -1,0 +1,363 @@
+"""What we know of a drive, as one policy sees it: from its root down (docs/decisions/004).
+
+* Items by id; children by folded name below their folder's id, so a renamed folder keeps its known subtree.
+* While the drive is live (delta keeps the rows fresh), or for the TTL after a folder was listed, a name that is not in
+  it is known not to exist.
+* Our own writes are fenced: older news does not overwrite them, what we made is added to listings that miss it, and
+  what we deleted is left out of them.
+
+It must never call Graph, and never show what is neither live nor read within the TTL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from davbridge.graph.model import DriveItem
+from davbridge.mirror.file import MirrorFile
+from davbridge.mirror.keys import Key, content_key, key_of, own_key
+from davbridge.mirror.rows import ITEM, item_of
+from davbridge.mirror.standing import standing_of
+from davbridge.paths import DavPath, fold
+from davbridge.store.database import Row
+
+TTL_SECONDS = 15.0
+_BATCH = 200
+"""Items of a transaction: no more than Graph's first page, since who looks at that alone reads no further."""
+_NODE = f"{ITEM}, i.drive, i.expires, i.fenced, i.listed, i.below"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far a path is known: `key` is the deepest known folder or item, `depth` names below the root.
+
+    `item` is the fresh metadata of that deepest one, if known. `absent`: the next name is known not to exist.
+    """
+
+    key: Key
+    depth: int
+    item: DriveItem | None
+    absent: bool = False
+
+
+class _Look:
+    """The facts that one question needs, each read once."""
+
+    def __init__(self, mirror: Mirror) -> None:
+        self.now = mirror.now()
+        self._mirror = mirror
+        self._live: dict[int, bool] = {}
+
+    def is_live(self, number: int) -> bool:
+        known = self._live.get(number)
+        if known is None:
+            known = self._live[number] = standing_of(self._mirror.file, number).is_live(self.now)
+        return known
+
+    def is_fresh(self, row: Row) -> bool:
+        return bool(row["expires"] >= 0 and (row["expires"] > self.now or self.is_live(row["drive"])))
+
+    def is_whole(self, row: Row | None) -> bool:
+        """Whether all children of a folder are in the table."""
+        return row is not None and bool(
+            row["listed"] >= 0 and (row["listed"] > self.now or self.is_live(row["drive"])),
+        )
+
+
+class Mirror:
+    """Thread-safe. `root` is the key of the policy's root; times are wall-clock seconds."""
+
+    def __init__(self, file: MirrorFile, root: Key, *, ttl: float = TTL_SECONDS) -> None:
+        self.file = file
+        self.root = root
+        self._ttl = ttl
+        self._name = "/".join(root)
+
+    def now(self) -> float:
+        """Take this before a read begins and hand it to `learn`: news is as old as its request."""
+        return self.file.now()
+
+    # -- asking
+
+    def locate(self, path: DavPath) -> Place:
+        """Follow `path` from the root as far as fresh knowledge goes."""
+        look = _Look(self)
+        place, whole = self._walk(look, self.root, 0, path)
+        if whole or place.absent:
+            return place
+        folded = path.folded
+        aliases = self._aliases(folded, place.depth, look.now)
+        for depth in range(len(folded), place.depth, -1):
+            found = aliases.get(_text(folded[:depth]), ...)
+            if found is None and depth == len(folded):
+                return replace(place, absent=place.depth == depth - 1)
+            if isinstance(found, tuple):
+                return self._walk(look, found, depth, path)[0]
+        return place
+
+    def is_absent(self, path: DavPath) -> bool:
+        """True when the item, or a folder above it, is known not to exist."""
+        place = self.locate(path)
+        if place.absent:
+            return True
+        if place.depth == len(path.names):
+            return False
+        folded = path.folded
+        return self._aliases(folded, len(folded) - 1, self.now()).get(_text(folded), ...) is None
+
+    def fenced(self, folder: Key, name: str) -> DriveItem | None:
+        """What we wrote at that name within the last minute, also when it is too old to be shown unasked."""
+        row = self._child(folder, name)
+        return self._item(row) if row is not None and row["fenced"] > self.now() else None
+
+    def children(self, folder: Key) -> Iterator[DriveItem] | None:
+        """All children when the folder is completely known, else None. A one-pass stream from one moment."""
+        if not _Look(self).is_whole(self._row(folder)) or self._has_doubts(folder):
+            return None
+        return self.known_children(folder)
+
+    def known_children(self, folder: Key) -> Iterator[DriveItem]:
+        """The children that are known, in the order of their folded names."""
+        number = self.file.number(folder[0])
+        live = self._live(number)
+        epoch = self.file.epoch if live else 0
+        sql = f"""SELECT {ITEM}, i.below FROM items AS i INDEXED BY items_by_name
+            WHERE i.drive = ? AND i.parent = ? ORDER BY i.fold"""  # noqa: S608 - ours
+        for row in self.file.stream(sql, (number, folder[1])):
+            item = item_of(row, folder[0])
+            yield replace(item, stamp=stamp_of(epoch, row[14])) if live and item.kind != "file" else item
+
+    def is_live(self) -> bool:
+        """Whether the policy's drive is kept fresh by delta at the moment."""
+        return self._live(self.file.number(self.root[0]))
+
+    # -- learning from reads
+
+    def learn(self, item: DriveItem, since: float, *, certain: bool = False) -> DriveItem | None:
+        """Take in what a read that began at `since` told; returns what to believe, None when we deleted it.
+
+        `certain`: read by id, which does not lag (§12.2).
+        """
+        with self.file.writing() as pen:
+            return pen.learn(item, since, ttl=self._ttl, certain=certain)
+        return item
+
+    def learn_alias(self, path: DavPath, item: DriveItem) -> None:
+        """`item` was found at `path` below the root; its folder's id is then known, too."""
+        if path.is_root or item.deleted or self.locate(path).depth == len(path.names):
+            return
+        folded, until = path.folded, self.now() + self._ttl
+        drive_id, item_id = content_key(item)
+        rows = [(self._name, _text(folded), drive_id, item_id)]
+        if item.parent_id and len(folded) > 1 and self.locate(path.parent).depth < len(folded) - 1:
+            rows.append((self._name, _text(folded[:-1]), item.drive_id, item.parent_id))
+        with self.file.writing() as pen:
+            for root, text, drive, known in rows:
+                pen.sql.execute(
+                    "INSERT OR REPLACE INTO paths VALUES (?, ?, ?, ?, ?)", (root, text, pen.number(drive), known, until)
+                )
+
+    def learn_absent(self, path: DavPath) -> None:
+        """A look-up of `path` said that there is nothing."""
+        place = self.locate(path.parent)
+        with self.file.writing() as pen:
+            if place.depth == len(path.names) - 1 and (row := self._child(place.key, path.name)) is not None:
+                pen.drop(row["drive"], row["id"])
+            self._set_absent(pen.sql, path)
+
+    def listing(self, folder: Key, items: Iterable[DriveItem], since: float) -> Iterator[DriveItem]:
+        """Take a folder's listing in, batch by batch, and pass on what is to be believed of it.
+
+        When it was read to its end, what the table has besides is dropped, unless it is ours and fenced, and the folder
+        is complete.
+        """
+        seen: set[str] = set()
+        batch: list[DriveItem] = []
+        for item in items:
+            batch.append(item if item.parent_id else replace(item, parent_id=folder[1]))
+            if len(batch) == _BATCH:
+                yield from self._take(folder, batch, seen, since)
+                batch = []
+        yield from self._take(folder, batch, seen, since)
+        yield from self._finish(folder, seen, since)
+
+    # -- learning from our own writes
+
+    def wrote(self, item: DriveItem) -> DriveItem:
+        """Our write made `item` as it is: it is the truth, and fenced. Returns it with its tag."""
+        with self.file.writing() as pen:
+            return pen.wrote(item, ttl=self._ttl)
+        return item
+
+    def wrote_empty_folder(self, item: DriveItem) -> None:
+        """As `wrote`, for a folder that we have just made: nothing is in it."""
+        with self.file.writing() as pen:
+            pen.wrote(item, ttl=self._ttl, listed=self.now() + self._ttl)
+
+    def expect(self, item: DriveItem) -> None:
+        """We made `item` without being told all about it: its id is known and fenced, the rest must be read."""
+        with self.file.writing() as pen:
+            pen.expect(item)
+
+    def removed(self, item: DriveItem) -> None:
+        """We deleted `item`, or replaced it by another."""
+        with self.file.writing() as pen:
+            pen.removed(item)
+
+    def removed_path(self, path: DavPath) -> None:
+        """We deleted what was at `path`, without knowing it."""
+        place = self.locate(path.parent)
+        with self.file.writing() as pen:
+            if place.depth == len(path.names) - 1:
+                if (row := self._child(place.key, path.name)) is not None:
+                    pen.drop(row["drive"], row["id"])
+                pen.doubt(pen.number(place.key[0]), place.key[1], listed=True)
+            pen.forget_aliases(0, "", "folder")
+            self._set_absent(pen.sql, path)
+
+    # -- doubting
+
+    def forget(self, item: DriveItem) -> None:
+        """Reality was found to differ: do not rely on the item, nor on its folder's completeness."""
+        with self.file.writing() as pen:
+            number = pen.number(item.drive_id)
+            pen.doubt(number, item.id, expires=True, listed=True)
+            pen.doubt(number, item.parent_id, listed=True)
+            pen.forget_aliases(number, item.id, "folder")
+
+    def forget_key(self, key: Key) -> None:
+        """As `forget`, for an item of which only the key is at hand."""
+        row = self._row(key)
+        with self.file.writing() as pen:
+            number = pen.number(key[0])
+            pen.doubt(number, key[1], expires=True, listed=True)
+            if row is not None:
+                pen.doubt(number, row["parent"], listed=True)
+            pen.forget_aliases(number, key[1], "folder")
+
+    def forget_children(self, folder: Key) -> None:
+        """Something changed in the folder that we cannot describe: list it anew when asked."""
+        with self.file.writing() as pen:
+            pen.doubt(pen.number(folder[0]), folder[1], listed=True)
+            pen.forget_absence()
+
+    def forget_path(self, path: DavPath) -> None:
+        """A path turned out to be other than thought: the next question about it is put to Graph."""
+        place = self.locate(path.parent)
+        with self.file.writing() as pen:
+            pen.sql.execute("DELETE FROM paths WHERE root = ? AND path = ?", (self._name, _text(path.folded)))
+            if place.depth == len(path.names) - 1:
+                row = self._child(place.key, path.name)
+                if row is None:
+                    pen.doubt(pen.number(place.key[0]), place.key[1], listed=True)
+                else:
+                    pen.doubt(row["drive"], row["id"], expires=True)
+
+    def clear(self) -> None:
+        """Know nothing any more."""
+        self.file.clear()
+
+    # -- inside
+
+    def _walk(self, look: _Look, start: Key, depth: int, path: DavPath) -> tuple[Place, bool]:
+        """The place from `start`, which lies `depth` names below the root, and whether it is the whole path."""
+        row = self._row(start)
+        key, item = start, self._item(row) if row is not None and look.is_fresh(row) else None
+        for name in path.names[depth:]:
+            whole = look.is_whole(row)
+            child = self._child(key, name)
+            if child is None:
+                return Place(key, depth, item, absent=whole), False
+            if child["expires"] < 0 or not (whole or look.is_fresh(child)):
+                return Place(key, depth, item), False
+            item = self._item(child)
+            depth += 1
+            if item.remote:
+                key = content_key(item)
+                row = self._row(key)
+            else:
+                key, row = own_key(item), child
+        if item is not None and row is not None and item.kind != "file" and look.is_live(row["drive"]):
+            item = replace(item, stamp=stamp_of(self.file.epoch, row["below"]))
+        return Place(key, depth, item), True
+
+    def _has_doubts(self, folder: Key) -> bool:
+        """Whether a child must be read before it may be shown."""
+        sql = """SELECT 1 FROM doubts AS d JOIN items AS i ON i.drive = d.drive AND i.id = d.id
+            WHERE d.drive = ? AND i.parent = ? AND i.expires < 0 LIMIT 1"""
+        return bool(self.file.read(sql, (self.file.number(folder[0]), folder[1])))
+
+    def _row(self, key: Key) -> Row | None:
+        sql = f"SELECT {_NODE} FROM items AS i WHERE i.drive = ? AND i.id = ?"  # noqa: S608 - ours
+        rows = self.file.read(sql, (self.file.number(key[0]), key[1]))
+        return rows[0] if rows else None
+
+    def _child(self, folder: Key, name: str) -> Row | None:
+        """The child of that name: spelt so, or else the last that Graph told of."""
+        sql = f"""SELECT {_NODE} FROM items AS i INDEXED BY items_by_name
+            WHERE i.drive = ? AND i.parent = ? AND i.fold = ?
+            ORDER BY i.name = ? DESC, i.seq DESC LIMIT 1"""  # noqa: S608 - ours
+        rows = self.file.read(sql, (self.file.number(folder[0]), folder[1], fold(name), name))
+        return rows[0] if rows else None
+
+    def _item(self, row: Row) -> DriveItem:
+        return item_of(row, self.file.drive_id(row["drive"]))
+
+    def _live(self, number: int) -> bool:
+        return standing_of(self.file, number).is_live(self.now())
+
+    def _aliases(self, folded: tuple[str, ...], depth: int, now: float) -> dict[str, Key | None]:
+        """What look-ups told of the path itself and of the folders above it, down from `depth`."""
+        texts = [_text(folded[:number]) for number in range(depth + 1, len(folded) + 1)]
+        marks = ", ".join("?" * len(texts))
+        sql = f"SELECT path, drive, id FROM paths WHERE root = ? AND until > ? AND path IN ({marks})"  # noqa: S608 - ours
+        rows = self.file.read(sql, (self._name, now, *texts))
+        return {row["path"]: (self.file.drive_id(row["drive"]), row["id"]) if row["id"] else None for row in rows}
+
+    def _set_absent(self, sql: object, path: DavPath) -> None:
+        until = self.now() + self._ttl
+        values = (self._name, _text(path.folded), None, None, until)
+        sql.execute("INSERT OR REPLACE INTO paths VALUES (?, ?, ?, ?, ?)", values)  # type: ignore[attr-defined]
+        sql.execute("DELETE FROM paths WHERE until < ?", (self.now(),))  # type: ignore[attr-defined]
+
+    def _take(self, folder: Key, batch: list[DriveItem], seen: set[str], since: float) -> list[DriveItem]:
+        shown: list[DriveItem] = []
+        with self.file.writing() as pen:
+            for item in batch:
+                believed = pen.learn(item, since, ttl=self._ttl)
+                if believed is None or key_of(believed.drive_id, believed.parent_id) != folder:
+                    continue
+                if believed.id not in seen:  # pages repeat an item when the folder changes meanwhile (§12.6)
+                    seen.add(believed.id)
+                    shown.append(believed)
+        return shown
+
+    def _finish(self, folder: Key, seen: set[str], since: float) -> list[DriveItem]:
+        """Add what we wrote and the listing missed; drop the rest; remember the folder as complete."""
+        ours: list[DriveItem] = []
+        with self.file.writing() as pen:
+            number = pen.number(folder[0])
+            sql = (
+                f"SELECT {_NODE}, i.written FROM items AS i INDEXED BY items_by_name WHERE i.drive = ? AND i.parent = ?"  # noqa: S608 - ours
+            )
+            for row in pen.sql.execute(sql, (number, folder[1])).fetchall():
+                if row["id"] in seen:
+                    continue
+                if row["written"] > since or row["fenced"] > pen.now:
+                    ours.append(self._item(row))
+                else:
+                    pen.drop(number, row["id"])
+            pen.sql.execute(
+                "UPDATE items SET listed = ? WHERE drive = ? AND id = ?", (since + self._ttl, number, folder[1])
+            )
+        return ours
+
+
+def _text(folded: tuple[str, ...]) -> str:
+    return "/".join(folded)
+
+
+def stamp_of(epoch: int, below: int) -> str:
+    """A folder's stamp."""
+    return f"{epoch:x}-{below:x}"

@@ -1,0 +1,96 @@
+"""`davbridge status`, and a served bridge that looks for changes by itself."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from davbridge.emulator import Emulator
+from tests.service.test_serve import change, config, emulator, run
+from tests.support.dav import Dav
+from tests.support.ports import wait_for_port
+
+__all__ = ["config", "emulator"]
+
+
+@pytest.fixture
+def served(config: Path, emulator: Emulator) -> Iterator[Dav]:
+    """A bridge that polls every second, as a process; a client at its OneDrive."""
+
+    def often(data: dict) -> None:
+        for policy in data["policies"].values():
+            policy["poll"] = 1
+
+    change(config, often)
+    listen = yaml.safe_load(config.read_text())["server"]["listen"]
+    process = subprocess.Popen([sys.executable, "-m", "davbridge", "serve", "--config", str(config)])
+    try:
+        wait_for_port(int(listen.rpartition(":")[2]))
+        dav = Dav(f"http://{listen}", "alice", "secret", "/me/", None)
+        yield dav
+        dav.close()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+
+def told(config: Path) -> dict:
+    """What `status --json` says."""
+    done = run("status", "--json", "--config", str(config))
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)["policies"]  # type: ignore[no-any-return]
+
+
+def until(condition: object, seconds: float = 20.0) -> None:
+    """Wait for another process."""
+    end = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.1)
+
+
+def test_status_of_a_served_bridge(served: Dav, config: Path, emulator: Emulator) -> None:
+    """Drive, root, quota and mirror of each policy, for programs and for people."""
+    until(lambda: all(one["mirror"]["live"] for one in told(config).values()))
+    one = told(config)["team"]
+    assert one["mount"] == "/team"
+    assert one["quota"]["available"] > 0
+    assert one["mirror"]["state"] == "live"
+    shown = run("status", "--config", str(config)).stdout
+    assert "mirror  live" in shown
+
+
+def test_changes_made_elsewhere_show_by_themselves(served: Dav, emulator: Emulator) -> None:
+    """Created, modified, moved and deleted at Microsoft: seen within a poll, and the calls were delta's."""
+    drive = emulator.drive("business")
+    drive.put("/a.txt", b"one")
+    until(lambda: served.propfind("a.txt").status == 207)
+    etag = served.head("a.txt", check=200).etag
+    drive.put("/a.txt", b"two!")
+    until(lambda: served.head("a.txt", check=200).etag != etag)
+    drive.mkdir("/d")
+    drive.move("/a.txt", "/d/b.txt")
+    until(lambda: served.propfind("d/b.txt").status == 207)
+    assert served.propfind("a.txt").status == 404
+    drive.delete("/d")
+    until(lambda: served.propfind("d").status == 404)
+
+
+def test_status_of_what_cannot_be_reached(config: Path) -> None:
+    """Exit status 1, and why."""
+
+    def nowhere(data: dict) -> None:
+        data["policies"]["team"]["library"] = "None such"
+
+    done = run("status", "--config", str(change(config, nowhere)))
+    assert done.returncode == 1
+    assert "FAIL" in done.stdout
+    assert "None such" in done.stdout

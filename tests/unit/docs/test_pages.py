@@ -1,0 +1,27 @@
+"""Pages and files that must agree with each other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_service_can_read_its_configuration() -> None:
+    """The folder is root's and the user a dynamic one: others must be let in, and secrets come as credentials."""
+    unit = (ROOT / "systemd" / "davbridge.service").read_text()
+    settings = dict(re.findall(r"^(\w+)=(.*)$", unit, re.MULTILINE))
+    assert settings["DynamicUser"] == "yes"
+    assert settings.get("ConfigurationDirectoryMode", "0755") == "0755"
+
+
+def test_the_laws_are_written_down() -> None:
+    """Every law that a comment or a page cites is in docs/architecture.md."""
+    laws = (ROOT / "docs" / "architecture.md").read_text().split("## The laws")[1].split("\n## ")[0]
+    known = set(re.findall(r"^(\d)\. ", laws, re.MULTILINE))
+    files = [*(ROOT / "davbridge").rglob("*.py"), *(ROOT / "docs").rglob("*.md")]
+    cited = {number for file in files for number in re.findall(r"\blaw (\d)", file.read_text())}
+    assert cited
+    assert cited <= known
+    assert known == set("12345678")
