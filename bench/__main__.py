@@ -9,8 +9,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench.cases import CASES, Case, Scale, download, upload
-from bench.servers import Server, all_servers
+from bench.cases import CASES, Case, Scale, ask_item, beside, download, list_large, upload
+from bench.large import FILES
+from bench.servers import Server, all_servers, helper
 
 FULL = Scale(big=2 * 2**30, small_files=1000, ranges=1000, repeats=7)
 QUICK = Scale(big=128 * 2**20, small_files=200, ranges=200, repeats=3)
@@ -18,7 +19,7 @@ MEMORY_LIMIT = 64 * 2**20
 
 
 def main() -> int:
-    """Exit status 1 when a transfer moves the bridge's peak memory by 64 MiB or more."""
+    """Exit status 1 when a transfer, or a large listing, moves the bridge's peak memory by 64 MiB or more."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="128 MiB instead of 2 GiB, fewer repetitions")
     scale = QUICK if parser.parse_args().quick else FULL
@@ -35,12 +36,30 @@ def main() -> int:
                 figures[case.name, server.name] = _figure(case, server, scale)
         status.update("memory")
         growth = _memory(servers[0], scale)
+        status.update("PROPFIND depth 0 beside an empty application")
+        with helper(Path(folder), "bench.floor") as floor:
+            own, least, ratio = beside(servers[0], floor, scale)
+        status.update("PROPFIND of a large folder")
+        with helper(Path(folder), "bench.large", "/large") as large:
+            ask_item(large, 0.2, "/")  # opens files and imports modules
+            large.reset_peak()
+            before = large.peak_memory()
+            first, whole = list_large(large, FILES)
+            listed = large.peak_memory() - before
     console.print(_table(figures, [server.name for server in servers]))
     size = scale.big / 2**30
     console.print(
         f"A PUT and a GET of {size:g} GiB moved the bridge's peak memory by {growth / 2**20:.1f} MiB (limit: 64)."
     )
-    return 0 if growth < MEMORY_LIMIT else 1
+    console.print(
+        f"PROPFIND depth 0, 1 connection: {own:,.0f}/s; an empty WSGI application on the same edge: {least:,.0f}/s; "
+        f"ratio {ratio:.2f}."
+    )
+    console.print(
+        f"PROPFIND depth 1, {FILES:,} files: first byte after {first:.2f} s, all after {whole:.2f} s, "
+        f"peak memory up {listed / 2**20:.1f} MiB (limit: 64)."
+    )
+    return 0 if max(growth, listed) < MEMORY_LIMIT else 1
 
 
 def _figure(case: Case, server: Server, scale: Scale) -> float | str:

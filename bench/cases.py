@@ -53,6 +53,38 @@ def list_folder(server: Server, scale: Scale) -> float:
     return 1 / statistics.median(times[1:])
 
 
+def ask_item(server: Server, seconds: float, path: str = "/many/document%2000001.txt") -> float:
+    """PROPFINDs a second of one item, Depth 0, over one connection."""
+    connection = server.connect()
+    count, begin = 0, time.perf_counter()
+    while time.perf_counter() - begin < seconds:
+        status, _ = connection.request("PROPFIND", server.path(path), headers="Depth: 0\r\n", body=_PROPFIND)
+        if status != 207:
+            raise AssertionError(f"{server.name}: PROPFIND answered {status}")
+        count += 1
+    return count / (time.perf_counter() - begin)
+
+
+def beside(server: Server, floor: Server, scale: Scale) -> tuple[float, float, float]:
+    """Both rates of `ask_item`, and their ratio: in short turns, so that a busy machine slows both."""
+    ask_item(server, 0.3)
+    ask_item(floor, 0.3)
+    turns = [(ask_item(server, 0.2), ask_item(floor, 0.2)) for _ in range(3 * scale.repeats)]
+    rates = [statistics.median(rates) for rates in zip(*turns, strict=True)]
+    return rates[0], rates[1], statistics.median(own / least for own, least in turns)
+
+
+def list_large(server: Server, files: int) -> tuple[float, float]:
+    """Seconds until the first byte of a listing of `files` files with Depth 1, and until its last."""
+    connection = server.connect()
+    begin = time.perf_counter()
+    status, size = connection.request("PROPFIND", server.path("/"), headers="Depth: 1\r\n", body=_PROPFIND)
+    whole = time.perf_counter() - begin
+    if status != 207 or size < files * 250:
+        raise AssertionError(f"{server.name}: PROPFIND answered {status} with {size} bytes")
+    return connection.first_byte - begin, whole
+
+
 def download(server: Server, scale: Scale) -> float:
     """MiB/s of one proxied GET of the big file that `upload` stored."""
     connection = server.connect()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import socket
+import time
 from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
@@ -20,6 +21,8 @@ class Connection:
         self._head = f"Host: {parts.netloc}\r\nAuthorization: Basic {credentials}\r\n"
         self._socket: socket.socket | None = None
         self._buffer = bytearray(_BUFFER)
+        self.first_byte = 0.0
+        """When the last answer began, by `time.perf_counter`."""
 
     def request(
         self,
@@ -64,6 +67,8 @@ class Connection:
             part = connection.recv(65536)
             if not part:
                 raise ConnectionError("closed before an answer")
+            if not received:
+                self.first_byte = time.perf_counter()
             received += part
         head, _, rest = received.partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")

@@ -213,6 +213,16 @@ def _stock(work: Path) -> Iterator[Server]:
         yield _filled(Server("WsgiDAV", f"http://127.0.0.1:{port}", "", child.pid))
 
 
+@contextmanager
+def helper(work: Path, module: str, prefix: str = "") -> Iterator[Server]:
+    """One of our own small servers: `bench.floor` or `bench.large`."""
+    port = free_port()
+    log = work / f"{module}.log"
+    with process([sys.executable, "-m", module, str(port)], log) as child:
+        wait_for(port, child, log)
+        yield Server(module, f"http://127.0.0.1:{port}", prefix, child.pid)
+
+
 def _filled(server: Server) -> Server:
     """Make `/many`; through the server itself, so that no server is handed a state it did not make."""
     connection = server.connect()

@@ -92,7 +92,14 @@ def build(config: Config, clock: Clock, limits: Limits | None = None) -> Bridge:
         Mount(name, policy.mount, overlays[name], policy.access, policy.download)
         for name, policy in config.policies.items()
     ]
-    shared = Shared(table, DeadProperties(database), clock, _hosts(config), spool_folder=str(folder / "spool"))
+    shared = Shared(
+        table,
+        DeadProperties(database),
+        clock,
+        _hosts(config),
+        spool_folder=str(folder / "spool"),
+        infinite_depth=config.server.infinite_depth,
+    )
     application: Any = make_application(mounts, shared)
     passwords = {name: user.password for name, user in config.users.items()}
     application = Gate(application, passwords, clock, config.server.workers)

@@ -9,8 +9,6 @@ Budgets, from facts/faults.md: 25 s for reads; 60 s without progress for writes 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 
 from davbridge.clock import Clock
@@ -40,15 +38,20 @@ class Deadline:
 _current: ContextVar[Deadline | None] = ContextVar("davbridge_deadline", default=None)
 
 
-@contextmanager
-def within(clock: Clock, seconds: float) -> Iterator[Deadline]:
-    """Make a deadline current for the block."""
-    deadline = Deadline(clock, seconds)
-    token = _current.set(deadline)
-    try:
-        yield deadline
-    finally:
-        _current.reset(token)
+class within:  # noqa: N801 - used like a function, and every request passes here
+    """Make a deadline current for the block: `with within(clock, 25) as deadline`."""
+
+    __slots__ = ("_deadline", "_token")
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._deadline = Deadline(clock, seconds)
+
+    def __enter__(self) -> Deadline:
+        self._token = _current.set(self._deadline)
+        return self._deadline
+
+    def __exit__(self, *exc: object) -> None:
+        _current.reset(self._token)
 
 
 def current(clock: Clock) -> Deadline:

@@ -33,6 +33,8 @@ _GRAPH_SAFE = "-._~"
 
 def fold(name: str) -> str:
     """The key under which OneDrive would call two names the same: NFC, case-folded."""
+    if name.isascii():
+        return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
@@ -86,10 +88,13 @@ class DavPath:
         for segment in raw.split("/"):
             if not segment:
                 continue
-            try:
-                name = unquote_to_bytes(segment).decode("utf-8")
-            except UnicodeDecodeError:
-                raise BadPath("the path is not valid UTF-8") from None
+            if "%" in segment or not segment.isascii():
+                try:
+                    name = unquote_to_bytes(segment).decode("utf-8")
+                except UnicodeDecodeError:
+                    raise BadPath("the path is not valid UTF-8") from None
+            else:
+                name = segment
             if name in (".", "..") or "/" in name or "\x00" in name:
                 raise BadPath(f"the path may not contain the segment {name!r}")
             names.append(name.translate(LOOK_ALIKES))

@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import hmac
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -23,7 +22,7 @@ from davbridge.auth.passwords import verify
 from davbridge.clock import Clock
 
 _REALM = 'Basic realm="davbridge", charset="UTF-8"'
-_REMEMBERED_SECONDS = 300
+_REMEMBERED_SECONDS, _MOST_REMEMBERED = 300, 1024
 _FREE_FAILURES = 5
 _LONGEST_DELAY = 3.0
 AT_ONCE = 4
@@ -48,7 +47,7 @@ class Gate:
         self._lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(max(1, AT_ONCE // processes))
         self._waiting = threading.BoundedSemaphore(_MOST_WAITING)
-        self._known: TTLCache[bytes, str] = TTLCache(1024, _REMEMBERED_SECONDS, clock.monotonic)
+        self._known: dict[bytes, tuple[str, float]] = {}
         self._failures: TTLCache[str, int] = TTLCache(4096, 600, clock.monotonic)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -66,17 +65,22 @@ class Gate:
         header = str(environ.get("HTTP_AUTHORIZATION", ""))
         if not header:
             return None
-        digest = hmac.digest(self._key, header.encode("latin-1", "replace"), hashlib.sha256)
-        with self._lock:
-            known = self._known.get(digest)
-        if known is not None:
-            return known
+        digest = hashlib.blake2b(header.encode("latin-1", "replace"), key=self._key).digest()
+        known = self._known.get(digest)
+        if known is not None and known[1] > self._clock.monotonic():
+            return known[0]
         for name, password in _credentials(header):
             if self._is_right(name, password, environ.get("REMOTE_ADDR", "")):
-                with self._lock:
-                    self._known[digest] = name
+                self._remember(digest, name)
                 return name
         return None
+
+    def _remember(self, digest: bytes, name: str) -> None:
+        now = self._clock.monotonic()
+        with self._lock:
+            if len(self._known) >= _MOST_REMEMBERED:
+                self._known = {}
+            self._known[digest] = name, now + _REMEMBERED_SECONDS
 
     def _is_right(self, name: str, password: str, address: str) -> bool:
         with self._lock:

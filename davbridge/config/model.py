@@ -92,6 +92,7 @@ class Server(Model):
     tls: Tls | None = None
     behind_proxy: BehindProxy | None = None
     workers: int = Field(default_factory=_usual_workers, ge=1, le=32)
+    infinite_depth: int = Field(default=0, ge=0)
     metrics: Annotated[str | None, _not_yet("leave it out")] = None
 
 

@@ -19,6 +19,28 @@ from davbridge.paths import DavPath
 WSGIApplication = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 
+class Frame(WsgiDAVApp):  # type: ignore[misc] # WsgiDAV ships no types
+    """WsgiDAV's application, with its configuration and its shares, and the shortest way from them to the provider.
+
+    Its own way costs as much as an answer from the mirror does. It normalises the path, which is done here already, and
+    looks through each response: it closes the connection where it sees no length, which a listing that is streamed
+    does not have, and where it believes that the request's body was not read, which the edge knows better.
+    """
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Hand the request to the provider of its share; `PATH_INFO` is decoded text here, not WSGI's Latin-1."""
+        path = environ["PATH_INFO"]
+        share, provider = self.resolve_provider(_share(environ["davbridge.path"]))
+        environ["wsgidav.app"] = self
+        environ["wsgidav.config"] = self.config
+        environ["wsgidav.provider"] = provider
+        environ["wsgidav.verbose"] = self.verbose
+        if share and share != "/":
+            environ["SCRIPT_NAME"], environ["PATH_INFO"] = share, path[len(share) :]
+        answer: Iterable[bytes] = self.application(environ, start_response)
+        return answer
+
+
 class ToProvider(BaseMiddleware):  # type: ignore[misc] # WsgiDAV ships no types
     """The whole middleware stack: straight to the provider, unknown methods included."""
 
@@ -34,7 +56,7 @@ def make_application(mounts: Sequence[Mount], shared: Shared) -> WSGIApplication
     root = Mount("", "", MountLists(mounts, shared.clock.now()), Everybody())
     providers = {"/": PolicyProvider(root, shared)}
     providers |= {_share(DavPath.parse(mount.path)): PolicyProvider(mount, shared) for mount in mounts}
-    wsgidav = WsgiDAVApp(
+    frame = Frame(
         {
             "provider_mapping": providers,
             "middleware_stack": [ToProvider],
@@ -48,29 +70,20 @@ def make_application(mounts: Sequence[Mount], shared: Shared) -> WSGIApplication
     )
 
     def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        # `OPTIONS *` is about the server: the root
+        if environ["REQUEST_URI"] == "*":
+            environ["REQUEST_URI"] = "/"
         try:
-            path = "/" if environ["REQUEST_URI"] == "*" else _share(DavPath.parse(raw_path(environ)))
+            path = environ["davbridge.path"] = DavPath.parse(raw_path(environ))
         except BadPath as error:
             response = failure.answer(error)
             body = list(response.body)
             headers = [*response.headers, ("Content-Length", str(len(b"".join(body))))]
             start_response(f"400 {HTTPStatus(400).phrase}", headers)
             return body
-        # WsgiDAV finds the share by PATH_INFO, in its WSGI spelling; `OPTIONS *` is about the server: the root
-        environ["PATH_INFO"] = path.encode().decode("latin-1")
+        environ["PATH_INFO"] = str(path)
         environ["SCRIPT_NAME"] = ""
-        if environ["REQUEST_URI"] == "*":
-            environ["REQUEST_URI"] = "/"
-        # it would read on in a body that we did not want
-        environ["wsgidav.all_input_read"] = environ["wsgidav.some_input_read"] = 1
-
-        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            # WsgiDAV closes connections on which it sees no length; these two may not have one (RFC 9110 §8.6)
-            if status[:3] in ("204", "304"):
-                headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
-            return start_response(status, headers, exc_info)
-
-        answer: Iterable[bytes] = wsgidav(environ, start)
+        answer: Iterable[bytes] = frame(environ, start_response)
         return answer
 
     return application

@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from datetime import UTC, date, datetime
+from email.utils import parsedate_to_datetime
 
 _OLDEST = datetime(1971, 1, 1, tzinfo=UTC)
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_TWO = tuple(f"{number:02}" for number in range(60))
+_MOST_DAYS = 20_000
+
+
+class _Days(dict[int, tuple[str, str]]):
+    """The date's part of both forms, by its ordinal: a listing has two dates an item, and few days."""
+
+    def __missing__(self, ordinal: int) -> tuple[str, str]:
+        if len(self) >= _MOST_DAYS:
+            self.clear()
+        day = date.fromordinal(ordinal)
+        http = f"{_WEEKDAYS[day.weekday()]}, {day.day:02} {_MONTHS[day.month]} {day.year:04} "
+        self[ordinal] = parts = http, f"{day.isoformat()}T"
+        return parts
+
+
+_days = _Days()
 
 
 def http_date(moment: datetime) -> str:
     """RFC 9110 §5.6.7: `Tue, 03 Mar 2026 09:10:11 GMT`."""
-    return format_datetime(moment.astimezone(UTC), usegmt=True)
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return f"{_days[moment.toordinal()][0]}{_TWO[moment.hour]}:{_TWO[moment.minute]}:{_TWO[moment.second]} GMT"
 
 
 def iso_date(moment: datetime) -> str:
     """RFC 3339 in UTC without a fraction: what Windows parses in creationdate."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return f"{_days[moment.toordinal()][1]}{_TWO[moment.hour]}:{_TWO[moment.minute]}:{_TWO[moment.second]}Z"
 
 
 def parse_date(text: str) -> datetime | None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from davbridge.errors import QuotaExceeded
 from davbridge.paths import DavPath
+from davbridge.store.copy import Copy
 from davbridge.store.database import Database
 
 SCHEMA = (
@@ -29,9 +30,12 @@ class DeadProperties:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._copy = Copy(database)
 
     def get(self, mount: str, path: DavPath) -> dict[str, str]:
         """The properties of one item."""
+        if not self._any(mount):
+            return {}
         rows = self._database.read(
             "SELECT name, value FROM dead_properties WHERE mount = ? AND key = ?", (mount, _key(path))
         )
@@ -39,6 +43,8 @@ class DeadProperties:
 
     def of_children(self, mount: str, folder: DavPath) -> dict[str, dict[str, str]]:
         """The properties of a folder's children, by folded name."""
+        if not self._any(mount):
+            return {}
         prefix = _key(folder) + "/"
         rows = self._database.read(
             "SELECT key, name, value FROM dead_properties WHERE mount = ? AND key > ? AND key < ?",
@@ -50,6 +56,10 @@ class DeadProperties:
             if "/" not in name:
                 found.setdefault(name, {})[row["name"]] = row["value"]
         return found
+
+    def _any(self, mount: str) -> bool:
+        sql = "SELECT 1 FROM dead_properties WHERE mount = ? LIMIT 1"
+        return self._copy.get(mount, lambda: bool(self._database.read(sql, (mount,))))
 
     def check(self, mount: str, path: DavPath, changes: Mapping[str, str | None]) -> None:
         """Find out whether `change` would refuse.

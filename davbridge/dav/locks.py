@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from davbridge.clock import Clock
 from davbridge.errors import QuotaExceeded
 from davbridge.paths import DavPath
+from davbridge.store.copy import Copy
 from davbridge.store.database import Database, Row, Transaction
 
 SCHEMA = (
@@ -57,6 +58,7 @@ class LockTable:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._copy = Copy(database)
 
     def grant(
         self,
@@ -138,7 +140,8 @@ class LockTable:
 
     def any(self, mount: str) -> bool:
         """Whether the mount has any lock: most requests need to look no further."""
-        return bool(self._database.read("SELECT 1 FROM locks WHERE mount = ? LIMIT 1", (mount,)))
+        sql = "SELECT 1 FROM locks WHERE mount = ? LIMIT 1"
+        return self._copy.get(mount, lambda: bool(self._database.read(sql, (mount,))))
 
     def _around(self, transaction: Transaction, mount: str, path: DavPath, *, below: bool) -> list[Lock]:
         where, values = _own_and_above(path)

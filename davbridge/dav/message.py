@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from davbridge.clock import Clock
+from davbridge.dav.propfind.prepared import Prepared
 from davbridge.drivers.protocol import Driver
 from davbridge.paths import DavPath
 
@@ -72,6 +74,16 @@ class Shared:
     """Bytes that one upload of unknown length may put on disk."""
     spool_folder: str | None = None
     """Where it is put; None: the system's temporary folder."""
+    infinite_depth: int = 0
+    """Items that a PROPFIND with Depth infinity may list; 0: there is none."""
+    prepared: Prepared = field(default_factory=Prepared)
+
+
+@cache
+def _key(name: str) -> str:
+    """The header's name in WSGI."""
+    key = name.upper().replace("-", "_")
+    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else "HTTP_" + key
 
 
 @dataclass
@@ -89,10 +101,7 @@ class Request:
 
     def header(self, name: str) -> str:
         """The header's value stripped, or empty. `name` as in HTTP: `If-Match`."""
-        key = name.upper().replace("-", "_")
-        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-            key = "HTTP_" + key
-        return str(self.environ.get(key, "")).strip()
+        return str(self.environ.get(_key(name), "")).strip()
 
     @property
     def agent(self) -> str:
@@ -119,12 +128,14 @@ class Request:
 class Response:
     """Status, headers and body blocks. The dispatcher adds security headers and, for known bodies, Content-Length.
 
-    `body` may be a generator; when it has a `close` method the server calls it however the response ends.
+    `body` may be a generator; when it has a `close` method the server calls it however the response ends. `streamed`:
+    its length is not known, so it goes out in chunks, to an HTTP/1.0 client until the connection is closed.
     """
 
     status: int
     headers: Headers = field(default_factory=list)
     body: Iterable[bytes] = ()
+    streamed: bool = False
 
 
 def as_sent(text: str) -> str:

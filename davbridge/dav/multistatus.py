@@ -1,7 +1,6 @@
 """The answers of REPORT and SEARCH: items from anywhere in a mount, each with the properties that were asked for.
 
-PROPFIND writes the items of one folder and knows how; here its writer is made anew for each folder from which something
-comes. This is the only module that looks into PROPFIND.
+PROPFIND's parts write the items of one folder at a time; here there is one for each folder from which something comes.
 """
 
 from __future__ import annotations
@@ -13,20 +12,25 @@ from typing import Any
 
 from davbridge.dav.message import Request, Response
 from davbridge.dav.properties import IN_ALLPROP, LOCKS
+from davbridge.dav.propfind import wanted as asked
+from davbridge.dav.propfind.answer import respond
+from davbridge.dav.propfind.folder import Folder, write_own
+from davbridge.dav.propfind.hrefs import escaped_href
+from davbridge.dav.propfind.render import TAIL, Page
+from davbridge.dav.propfind.wanted import Wanted
 from davbridge.dav.refusal import Refusal
-from davbridge.dav.verbs import propfind
 from davbridge.dav.xmlbody import DAV, elements
 from davbridge.drivers.protocol import Item
 from davbridge.paths import DavPath
 
 MOST = 10_000
 """Items in one answer; the rest is asked for with the next token, or by a narrower search."""
-Wanted = propfind.Wanted
 
 
 def named(request: Request, prop: Any) -> Wanted:
     """What a `prop` element asks for."""
-    return propfind._named(request, [child.tag for child in elements(prop)])
+    no_quota = asked.stalls_on_quota(request.agent)
+    return asked.named([child.tag for child in elements(prop)], no_quota=no_quota)
 
 
 def everything() -> Wanted:
@@ -54,7 +58,8 @@ class Multistatus:
     def __init__(self, request: Request, wanted: Wanted) -> None:
         self._request = request
         self._wanted = wanted
-        self._writers: dict[DavPath, propfind._Writer] = {}
+        self._page = Page(request, wanted)
+        self._folders: dict[DavPath, Folder] = {}
         self._parts: list[str] = []
 
     def __len__(self) -> int:
@@ -64,14 +69,15 @@ class Multistatus:
         """An item with its properties; `path` below the mount."""
         if path.is_root:
             request = replace(self._request, path=path, prefix=self._href(path, folder=True))
-            self._parts.append(propfind._Writer(request, self._wanted, item).own())
+            base = escaped_href(request.prefix)
+            self._parts.append(write_own(request, self._wanted, self._page, base, item))
             return
-        folder = path.parent
-        writer = self._writers.get(folder)
-        if writer is None:
-            request = replace(self._request, path=folder, prefix=self._href(folder, folder=True))
-            writer = self._writers[folder] = propfind._Writer(request, self._wanted, item)
-        self._parts.append(writer.child(item))
+        parent = path.parent
+        folder = self._folders.get(parent)
+        if folder is None:
+            base = escaped_href(self._href(parent, folder=True))
+            folder = self._folders[parent] = Folder(self._request, self._wanted, self._page, parent, base)
+        self._parts.append(folder.write([item]))
 
     def add_status(self, path: DavPath, status: str, *, folder: bool) -> None:
         """A path with nothing but a status."""
@@ -89,10 +95,8 @@ class Multistatus:
 
     def response(self, tail: Iterable[str] = ()) -> Response:
         """207 with all of it; `tail` are elements after the responses."""
-        text = "".join(
-            ('<?xml version="1.0" encoding="utf-8"?>\n<D:multistatus xmlns:D="DAV:">\n', *self._parts, *tail)
-        )
-        return propfind._response(self._request, [f"{text}</D:multistatus>\n".encode()])
+        text = "".join((*self._parts, *tail)).encode("utf-8", "replace")
+        return respond(self._request, [self._page.head + text + TAIL])
 
     def _href(self, path: DavPath, *, folder: bool) -> str:
         """The request's own spelling as far as it goes, so that a client finds its URLs again."""

@@ -1,6 +1,7 @@
 """Live properties: what each is made of, and who may change it (RFC 4918 §15; facts: clients §4.5).
 
-One line here is one property. Values are XML fragments with the prefix `D:`, without white space around them.
+One line here is one property. Values are XML fragments with the prefix `D:`, without white space around them. They are
+made for many items at a time: a listing of 100,000 has no time for a function call an item and property.
 """
 
 from __future__ import annotations
@@ -8,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from html import escape
-from urllib.parse import quote
 
 from davbridge.dav.dates import http_date, iso_date
 from davbridge.dav.locks import Lock
-from davbridge.drivers.protocol import Item
-from davbridge.paths import DAV_SAFE
+from davbridge.drivers.protocol import Item, Kind
+
+Items = Sequence[Item]
+Values = list[str | None]
 
 SUPPORTED_LOCK = (
     "<D:supportedlock>"
@@ -21,37 +23,59 @@ SUPPORTED_LOCK = (
     "<D:lockentry><D:lockscope><D:shared/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockentry>"
     "</D:supportedlock>"
 )
-
+REPORTS = "<D:supported-report><D:report><D:sync-collection/></D:report></D:supported-report>"
+CALENDAR_SERVER = "http://calendarserver.org/ns/"
+FILE = Kind.FILE
 # RFC 5323 §3.3: of whatever answers SEARCH, which files do, too
 _GRAMMARS = "<D:supported-query-grammar><D:grammar><D:basicsearch/></D:grammar></D:supported-query-grammar>"
 
-_dates = lru_cache(4096)(http_date)
 
-
-def xml_text(text: str) -> str:
+def xml_text(value: str) -> str:
     """Escaped, and without the characters that XML cannot hold."""
-    if not text.isprintable():
-        text = "".join(
-            c if c >= " " and not "\ud800" <= c <= "\udfff" and c not in "\ufffe\uffff" else "\ufffd" for c in text
+    if not value.isprintable():
+        value = "".join(
+            c if c >= " " and not "\ud800" <= c <= "\udfff" and c not in "\ufffe\uffff" else "\ufffd" for c in value
         )
-    return escape(text, quote=False)
+    return escape(value, quote=False)
 
 
-LIVE: dict[str, Callable[[Item], str | None]] = {
-    "creationdate": lambda item: iso_date(item.created),
-    "displayname": lambda item: xml_text(item.name),
-    "getcontentlength": lambda item: None if item.is_folder else str(item.size),
-    "getcontenttype": lambda item: "httpd/unix-directory" if item.is_folder else xml_text(item.content_type),
-    "getetag": lambda item: f'"{item.etag}"' if item.etag else None,
-    "getlastmodified": lambda item: _dates(item.modified),
-    "resourcetype": lambda item: "<D:collection/>" if item.is_folder else "",
-    "iscollection": lambda item: "1" if item.is_folder else "0",
-    "isFolder": lambda item: "t" if item.is_folder else None,
-    "ishidden": lambda item: "1" if item.name.startswith("~$") else "0",
-    "isreadonly": lambda item: "0",
-    "supported-query-grammar-set": lambda item: _GRAMMARS,
+_type = lru_cache(1024)(xml_text)
+
+
+def texts(values: Sequence[str]) -> list[str]:
+    """`xml_text` of each, escaped all at once where none of them is odd."""
+    joined = "\n".join(values)
+    if joined.replace("\n", "").isprintable():
+        parts = escape(joined, quote=False).split("\n")
+        if len(parts) == len(values):
+            return parts
+    return [xml_text(value) for value in values]
+
+
+LIVE: dict[str, Callable[[Items], Values]] = {
+    "creationdate": lambda items: [iso_date(item.created) for item in items],
+    "displayname": lambda items: [*texts([item.name for item in items])],
+    "getcontentlength": lambda items: [str(item.size) if item.kind is FILE else None for item in items],
+    "getcontenttype": lambda items: [
+        _type(item.content_type) if item.kind is FILE else "httpd/unix-directory" for item in items
+    ],
+    "getetag": lambda items: [f'"{tag}"' if (tag := item.etag or item.stamp) else None for item in items],
+    "getlastmodified": lambda items: [http_date(item.modified) for item in items],
+    "resourcetype": lambda items: ["" if item.kind is FILE else "<D:collection/>" for item in items],
+    "iscollection": lambda items: ["0" if item.kind is FILE else "1" for item in items],
+    "isFolder": lambda items: [None if item.kind is FILE else "t" for item in items],
+    "ishidden": lambda items: ["1" if item.name.startswith("~$") else "0" for item in items],
+    "isreadonly": lambda items: ["0" for _ in items],
+    "getctag": lambda items: [item.stamp or None for item in items],
+    "supported-query-grammar-set": lambda items: [_GRAMMARS for _ in items],
 }
 """Properties that follow from the item alone; None: this item has none."""
+
+
+def file_tags(items: Items) -> Values:
+    """getetag as allprop has it: of files only."""
+    return [f'"{item.etag}"' if item.etag else None for item in items]
+
 
 IN_ALLPROP = (
     "creationdate",
@@ -66,28 +90,18 @@ IN_ALLPROP = (
 IN_ALLPROP_FOR_EXPLORER = tuple(name for name in IN_ALLPROP if name != "getetag")
 LOCKS = ("lockdiscovery", "supportedlock")
 QUOTA = ("quota-available-bytes", "quota-used-bytes")
-PROTECTED = frozenset({*LIVE, *LOCKS, *QUOTA, "quota", "quotaused"}) - {"getlastmodified", "creationdate"}
-"""Names in DAV: that a client may not set."""
+SYNC = ("sync-token", "supported-report-set")
+"""Of folders whose changes are followed (RFC 6578 §3, §4): never in allprop."""
+CLARK = {f"{{DAV:}}{name}": name for name in (*LIVE, *LOCKS, *QUOTA, *SYNC) if name != "getctag"} | {
+    f"{{{CALENDAR_SERVER}}}getctag": "getctag"
+}
+"""Our names by their Clark names."""
+PROTECTED = frozenset({*CLARK, "{DAV:}quota", "{DAV:}quotaused"} - {"{DAV:}getlastmodified", "{DAV:}creationdate"})
+"""Clark names that a client may not set."""
 
 
-@lru_cache(16_384)
-def fragment(item: Item, names: tuple[str, ...]) -> tuple[str, str]:
-    """The item's own part of an href, and the XML of those of `names` that it has.
-
-    Cached, since a folder is listed again and again while few of its items change; items are compared by value.
-    """
-    parts = []
-    for name in names:
-        value = LIVE[name](item)
-        if value is not None:
-            parts.append(f"<D:{name}>{value}</D:{name}>" if value else f"<D:{name}/>")
-    leaf = quote(item.name, safe=DAV_SAFE)
-    return leaf + "/" if item.is_folder else leaf, "".join(parts)
-
-
-def missing(item: Item, names: Sequence[str]) -> list[str]:
-    """Those of `names` that the item does not have."""
-    return [name for name in names if LIVE[name](item) is None]
+TAGS = {name: "CS:getctag" if name == "getctag" else "D:" + name for name in CLARK.values()}
+"""The tag of each of our properties, with its prefix."""
 
 
 def lock_discovery(locks: Sequence[Lock], href: Callable[[Lock], str], now: float, *, lock_root: bool = True) -> str:

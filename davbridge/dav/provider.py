@@ -59,6 +59,7 @@ VERBS: dict[str, Verb] = {
 }
 _WRITING = frozenset({"PROPPATCH", "PUT", "MKCOL", "DELETE", "MOVE"})
 _SLOW = _WRITING | {"COPY"}
+_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 _SECURITY = [("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer")]
 
 
@@ -69,6 +70,7 @@ class PolicyProvider(DAVProvider):  # type: ignore[misc] # WsgiDAV ships no type
         super().__init__()
         self._mount = mount
         self._shared = shared
+        self._depth = len(DavPath.parse(mount.path).names)
 
     def is_readonly(self) -> bool:
         """Rights differ from user to user; each verb looks."""
@@ -91,17 +93,20 @@ class PolicyProvider(DAVProvider):  # type: ignore[misc] # WsgiDAV ships no type
         """Answer one request (WsgiDAV's hook, #55)."""
         response = self._answer(environ)
         headers = [*response.headers, *_SECURITY]
-        names = {name.lower() for name, _ in headers}
-        if "content-length" not in names:
-            if not isinstance(response.body, list | tuple):
+        body = response.body
+        if response.status in (204, 304):
+            # these two may not have a length (RFC 9110 §8.6)
+            headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
+        elif not response.streamed and "Content-Length" not in dict(response.headers):
+            if not isinstance(body, list | tuple):
                 raise TypeError("a body of unknown length needs its Content-Length")
-            headers.append(("Content-Length", str(sum(len(block) for block in response.body))))
-        start_response(f"{response.status} {HTTPStatus(response.status).phrase}", headers)
+            headers.append(("Content-Length", str(sum(map(len, body)))))
+        start_response(_LINES[response.status], headers)
         if environ["REQUEST_METHOD"] == "HEAD" or response.status in (204, 304):
-            if hasattr(response.body, "close"):
-                response.body.close()
+            if hasattr(body, "close"):
+                body.close()
             return []
-        return response.body
+        return body
 
     def _answer(self, environ: dict[str, Any]) -> Response:
         seconds = deadline.WRITE_SECONDS if environ["REQUEST_METHOD"] in _SLOW else deadline.READ_SECONDS
@@ -113,15 +118,14 @@ class PolicyProvider(DAVProvider):  # type: ignore[misc] # WsgiDAV ships no type
                 return failure.answer(error)
 
     def _request(self, environ: dict[str, Any]) -> Request:
-        raw = raw_path(environ)
         user = environ.get("davbridge.user", "")
-        mount = DavPath.parse(self._mount.path)
+        whole: DavPath = environ["davbridge.path"]
         request = Request(
             environ=environ,
             method=environ["REQUEST_METHOD"],
             mount=self._mount,
-            path=DavPath.parse(raw).relative_to(mount),
-            prefix=raw,
+            path=DavPath(whole.names[self._depth :]),
+            prefix=raw_path(environ),
             user=user,
             driver=self._mount.driver.for_user(user),
             shared=self._shared,

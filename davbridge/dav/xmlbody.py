@@ -22,7 +22,15 @@ def read_xml(request: Request) -> Any:
         Refusal: 413 for a body over 256 KiB; 400 for what is not XML, or declares a document type: entities are how
             parsers are attacked, and no DAV client needs them.
     """
-    raw = read_small(request)
+    return parse_xml(read_small(request))
+
+
+def parse_xml(raw: bytes) -> Any:
+    """The root element, or None for nothing but white space.
+
+    Raises:
+        Refusal: 400, as `read_xml`.
+    """
     if not raw.strip():
         return None
     parser = etree.XMLParser(
@@ -44,6 +52,8 @@ def read_small(request: Request) -> bytes:
         Refusal: 413.
     """
     length = request.environ.get("CONTENT_LENGTH") or ""
+    if length == "0":
+        return b""
     if length.isdigit() and int(length) > LARGEST:
         raise Refusal(413, "the body is too large", headers=[("Connection", "close")])
     if not length and not request.environ.get("wsgi.input_terminated"):

@@ -43,6 +43,7 @@ class MemoryDriver:
         self._capacity = capacity
         self._lock = threading.RLock()
         self._count = 0
+        self._changes = 0
         self._root = self._make("", Kind.FOLDER)
         self._views = Views()
 
@@ -102,6 +103,7 @@ class MemoryDriver:
             node.content = content
             node.modified = self._now()
             _set(node, times)
+            self._touch(path)
             return Written(node.item(), old is None)
 
     def make_folder(self, path: DavPath) -> Item:
@@ -114,6 +116,7 @@ class MemoryDriver:
                 raise AlreadyExists(f"{path} exists")
             node = self._make(path.name, Kind.FOLDER)
             folder.children[fold(path.name)] = node
+            self._touch(path)
             return node.item()
 
     def move(self, source: DavPath, target: DavPath, *, replace: bool) -> Written:
@@ -122,15 +125,20 @@ class MemoryDriver:
             node, folder, old = self._check_pair(source, target, replace=replace)
             if old is node:
                 node.name = target.name
+                self._touch(target)
                 return Written(node.item(), source != target)
             if old is not None and _is_safe_save(node, old, self._clock.monotonic()):
                 old.content, old.modified = node.content, node.modified
                 old.version += 1
                 del self._parent(source).children[fold(source.name)]
+                self._touch(source.parent)
+                self._touch(target)
                 return Written(old.item(), False)
             del self._parent(source).children[fold(source.name)]
+            self._touch(source.parent)
             node.name = target.name
             folder.children[fold(target.name)] = node
+            self._touch(target)
             return Written(node.item(), old is None)
 
     def copy(self, source: DavPath, target: DavPath, *, replace: bool, deep: bool = True) -> Written:
@@ -144,6 +152,7 @@ class MemoryDriver:
             made = self._duplicate(node, deep=deep)
             made.name = target.name
             folder.children[fold(target.name)] = made
+            self._touch(target)
             return Written(made.item(), old is None)
 
     def delete(self, path: DavPath, *, if_match: str | None = None) -> None:
@@ -152,11 +161,13 @@ class MemoryDriver:
                 raise Unsupported("the root cannot be deleted")
             _check_match(self._find(path).item(), if_match)
             del self._parent(path).children[fold(path.name)]
+            self._touch(path.parent)
 
     def set_times(self, path: DavPath, times: Times) -> Item:
         with self._lock:
             node = self._find(path)
             _set(node, times)
+            self._touch(path)
             return node.item()
 
     def quota(self) -> Quota | None:
@@ -186,10 +197,17 @@ class MemoryDriver:
         with self._lock:
             node = self._make(path.name, Kind.PACKAGE)
             self._parent(path).children[fold(path.name)] = node
+            self._touch(path)
             return node.item()
 
     def _now(self) -> datetime:
         return self._clock.now().replace(microsecond=0)
+
+    def _touch(self, path: DavPath) -> None:
+        """Something has changed at `path`: it and all folders above get a new stamp."""
+        self._changes += 1
+        for depth in range(len(path.names) + 1):
+            self._find(DavPath(path.names[:depth])).touch(self._changes)
 
     def _make(self, name: str, kind: Kind) -> Node:
         self._count += 1

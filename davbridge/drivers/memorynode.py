@@ -12,7 +12,10 @@ from davbridge.drivers.protocol import Item, Kind
 
 @dataclass(eq=False)
 class Node:
-    """An item, and for a folder what is in it by folded name."""
+    """An item, and for a folder what is in it by folded name. `changed`: number of the last change of the tree.
+
+    After a change of anything in it, `touch` it and the folders above.
+    """
 
     id: str
     name: str
@@ -23,9 +26,21 @@ class Node:
     version: int = 1
     children: dict[str, Node] = field(default_factory=dict)
     uploaded_at: float | None = None
+    changed: int = 0
+    _shown: Item | None = None
+
+    def touch(self, number: int) -> None:
+        """Remember that change `number` was here."""
+        self.changed = number
+        self._shown = None
 
     def item(self) -> Item:
         """As the protocol shows it."""
+        if self._shown is None:
+            self._shown = self._made()
+        return self._shown
+
+    def _made(self) -> Item:
         is_file = self.kind is Kind.FILE
         guessed = mimetypes.guess_type(self.name, strict=False)[0] or "application/octet-stream"
         return Item(
@@ -37,6 +52,7 @@ class Node:
             created=self.created,
             modified=self.modified,
             content_type=guessed if is_file else "",
+            stamp="" if is_file else f"{self.id}-{self.changed}",
         )
 
     def walk(self) -> Iterator[Node]:

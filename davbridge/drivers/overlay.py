@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 from davbridge.body import Body
@@ -114,7 +115,10 @@ class OverlaidDriver(Driver):
         side = self._find(path)
         if side is None and side_user(path, self._user) is not None:
             return self._stored_anyway(path)
-        return side.item if side else self._driver.stat(path)
+        if side is not None:
+            return side.item
+        item = self._driver.stat(path)
+        return _marked(item, self._store.marks(path, self._user).own) if item.stamp else item
 
     def _stored_anyway(self, path: DavPath) -> Item:
         """A name of a side file that is in the drive all the same, put there by another program."""
@@ -129,7 +133,12 @@ class OverlaidDriver(Driver):
             raise Unsupported(f"{path} is a file")
         folder, children = self._driver.children(path)
         sides = [side for side in self._store.in_folder(path, self._user) if not side.unseen or self._find(side.path)]
-        return folder, _merged(children, sides) if sides else children
+        if sides:
+            children = _merged(children, sides)
+        if not folder.stamp:
+            return folder, children
+        marks = self._store.marks(path, self._user)
+        return _marked(folder, marks.own), _all_marked(children, marks.below) if marks.below else children
 
     def open(self, path: DavPath, span: Span | None = None, *, if_match: str | None = None) -> Download:
         side = self._find(path)
@@ -330,6 +339,17 @@ class OverlaidDriver(Driver):
         if side is not None and not replace:
             raise AlreadyExists(f"{target} exists")
         return side
+
+
+def _marked(folder: Item, mark: str) -> Item:
+    """With a stamp that also tells of the side files below."""
+    return replace(folder, stamp=f"{folder.stamp}-{mark}") if mark else folder
+
+
+def _all_marked(children: Iterable[Item], marks: Mapping[str, str]) -> Iterator[Item]:
+    for child in children:
+        mark = marks.get(fold(child.name)) if child.stamp else None
+        yield _marked(child, mark) if mark else child
 
 
 def _merged(children: Iterable[Item], sides: list[SideFile]) -> Iterator[Item]:

@@ -129,7 +129,9 @@ class Driver(Protocol):
         """True when `stat` would tell without asking Microsoft, be it that there is nothing. Raises nothing."""
 
     def children(self, path: DavPath) -> tuple[Item, Iterable[Item]]:
-        """A folder and its children, in no order. The iterable may raise in the middle.
+        """A folder and its children, in no order: a stream that is read once, and may raise in the middle.
+
+        While the folder's stamp is the same, so are the children. Whoever stops reading calls `close`, if it has one.
 
         Raises: NotFound; Unsupported when `path` is a file.
         """

@@ -6,9 +6,11 @@ and will fill in a moment. Both are seen through the bridge only.
 
 from __future__ import annotations
 
+import hashlib
 import mimetypes
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -16,6 +18,7 @@ from davbridge.clock import Clock
 from davbridge.drivers.protocol import Item, Kind, Times
 from davbridge.errors import TooLarge
 from davbridge.paths import DavPath, fold
+from davbridge.store.copy import Copy
 from davbridge.store.database import Database, Row
 
 SCHEMA = (
@@ -73,6 +76,21 @@ class SideFile:
         return Times(self.modified, self.created) if self.timed else None
 
 
+@dataclass(frozen=True)
+class Marks:
+    """Digests of the side files that a user sees: of all below a folder, and of those below each folder in it.
+
+    `own` is empty when there are none; `below` is by folded name.
+    """
+
+    own: str
+    below: Mapping[str, str]
+
+
+NO_MARKS = Marks("", {})
+_NOTHING = hashlib.blake2b(digest_size=8).digest()
+
+
 class SideStore:
     """The side files and placeholders of one policy."""
 
@@ -80,17 +98,58 @@ class SideStore:
         self._database = database
         self._mount = mount
         self._clock = clock
+        self._copy = Copy(database)
 
     def find(self, path: DavPath, user: str) -> SideFile | None:
         """The user's own, or everybody's, at `path`."""
+        if key_of(path) not in self._keys(path.parent):
+            return None
         sql = "SELECT * FROM side_files WHERE mount = ? AND key = ? AND user IN ('', ?)"
         rows = self._database.read(sql, (self._mount, key_of(path), user))
         return _side_file(rows[0]) if rows else None
 
     def in_folder(self, folder: DavPath, user: str) -> list[SideFile]:
         """All that the user sees in one folder."""
+        if not self._keys(folder):
+            return []
         sql = "SELECT * FROM side_files WHERE mount = ? AND folder = ? AND user IN ('', ?)"
         return [_side_file(row) for row in self._database.read(sql, (self._mount, key_of(folder), user))]
+
+    def marks(self, folder: DavPath, user: str) -> Marks:
+        """What the side files below a folder add to the stamps of the folder and of the folders in it."""
+        if not self._any():
+            return NO_MARKS
+        return self._copy.get(("marks", key_of(folder), user), lambda: self._read_marks(key_of(folder), user))
+
+    def _read_marks(self, folder: str, user: str) -> Marks:
+        sql = (
+            "SELECT key, user, placeholder, version, created, modified FROM side_files"
+            " WHERE mount = ? AND key > ? AND key < ? AND user IN ('', ?) AND placeholder != ? ORDER BY key, user"
+        )
+        values = (self._mount, folder + "/", folder + "0", user, _UNSEEN)
+        whole = hashlib.blake2b(digest_size=8)
+        parts: dict[str, hashlib.blake2b] = {}
+        for row in self._database.read(sql, values):
+            mark = repr(tuple(row)).encode("utf-8", "surrogatepass")
+            whole.update(mark)
+            name, below, _ = row["key"][len(folder) + 1 :].partition("/")
+            if below:
+                parts.setdefault(name, hashlib.blake2b(digest_size=8)).update(mark)
+        if not parts and whole.digest() == _NOTHING:
+            return NO_MARKS
+        return Marks(whole.hexdigest(), {name: part.hexdigest() for name, part in parts.items()})
+
+    def _any(self) -> bool:
+        sql = "SELECT 1 FROM side_files WHERE mount = ? LIMIT 1"
+        return self._copy.get("any", lambda: bool(self._database.read(sql, (self._mount,))))
+
+    def _keys(self, folder: DavPath) -> frozenset[str]:
+        """The places in a folder where anybody has a side file: of most folders, none."""
+        if not self._any():
+            return frozenset()
+        sql = "SELECT key FROM side_files WHERE mount = ? AND folder = ?"
+        key = key_of(folder)
+        return self._copy.get(key, lambda: frozenset(r[0] for r in self._database.read(sql, (self._mount, key))))
 
     def due(self) -> list[SideFile]:
         """The placeholders whose time is over."""

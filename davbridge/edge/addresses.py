@@ -51,7 +51,7 @@ def refused(address: Any, error: OSError | UnicodeError | ConfigError) -> Config
     number = str(error.errno) if error.errno is not None else found[1] if found else ""
     if number == str(errno.EADDRNOTAVAIL):
         return ConfigError(f"{shown(address)} is not an address of this machine; 0.0.0.0 means all it has")
-    if number in (str(socket.EAI_NONAME), str(socket.EAI_AGAIN), "") and not error.strerror:
+    if number in (str(socket.EAI_NONAME), str(socket.EAI_AGAIN)):
         return ConfigError(f"{shown(address)}: no address is known for that name")
     return ConfigError(f"{shown(address)} cannot be listened on: {error.strerror or (found[2] if found else reason)}")
 

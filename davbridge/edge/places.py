@@ -76,7 +76,7 @@ def _bound(address: Any) -> socket.socket:
             return _bound_path(address)
         except OSError as error:
             raise refused(address, error) from None
-    reason = OSError("there is no such address")
+    reason = OSError(socket.EAI_NONAME, "")
     try:
         resolved = _resolved(address)
     except UnicodeError as error:

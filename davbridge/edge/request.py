@@ -108,7 +108,7 @@ class EdgeRequest(HTTPRequest):
 
     def send_headers(self) -> None:
         """Decide whether the connection can be used again, then send the headers."""
-        if any(name.lower() == b"connection" and value.lower() == b"close" for name, value in self.outheaders):
+        if (b"Connection", b"close") in self.outheaders:
             self.close_connection = True
         if not self.close_connection and not self._drained():
             self.close_connection = True

@@ -38,6 +38,9 @@ class Database:
         self._path = path
         self._durable = durable
         self._local = threading.local()
+        self._watcher: sqlite3.Cursor | None = None
+        self._watched = 0
+        self._watching = threading.Lock()
         self._generation = 0
         self._inode = 0
 
@@ -96,6 +99,27 @@ class Database:
         with _translated():
             return self._connection().execute(sql, parameters).fetchall()
 
+    def version(self) -> tuple[int, int]:
+        """A value that changes with every commit to the file, by any thread of any process.
+
+        Copies in memory are good while it stands still: ask for the version first and read the rows after it, since a
+        commit in between then makes the copy look older than it is, never newer. It is this process's own.
+        """
+        try:
+            with self._watching:
+                if self._watcher is not None and self._watched != self._generation:
+                    self._watcher.connection.close()
+                    self._watcher = None
+                if self._watcher is None:
+                    self._watched = self._generation
+                    # data_version tells of the commits of other connections only, so this one never writes
+                    self._watcher = sqlite3.connect(
+                        self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+                    ).cursor()
+                return self._watched, self._watcher.execute("PRAGMA data_version").fetchall()[0][0]
+        except sqlite3.OperationalError as error:
+            raise Busy("the bridge's state file is busy", 1.0) from error
+
     def stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
         """The rows of one SELECT as they are read, from a consistent snapshot. To be closed, or read to its end.
 
@@ -151,7 +175,11 @@ class Database:
                 raise
 
     def close(self) -> None:
-        """Close the calling thread's connection; others close with their threads."""
+        """Close the calling thread's connection and the watcher; others close with their threads."""
+        with self._watching:
+            if self._watcher is not None:
+                self._watcher.connection.close()
+                self._watcher = None
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is not None:
             connection.close()

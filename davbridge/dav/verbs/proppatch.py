@@ -74,7 +74,7 @@ def _add(changes: _Changes, name: str, xml: str, text: str, *, removed: bool) ->
     """Note one change; of several for one name the last counts, as §9.2 wants them carried out in order."""
     if name not in changes.names:
         changes.names.append(name)
-    if name.startswith(DAV) and name[len(DAV) :] in PROTECTED:
+    if name in PROTECTED:
         changes.refused[name] = 403
         return
     if name in _MODIFIED | _CREATED:

@@ -13,7 +13,8 @@ from urllib.parse import urljoin
 from davbridge.dav.basicsearch import read_query
 from davbridge.dav.conditions import tagged_path
 from davbridge.dav.message import Request, Response
-from davbridge.dav.multistatus import MOST, Multistatus, Wanted, everything, named
+from davbridge.dav.multistatus import MOST, Multistatus, everything, named
+from davbridge.dav.propfind.wanted import Wanted
 from davbridge.dav.refusal import Refusal
 from davbridge.dav.searchschema import schema_response
 from davbridge.dav.xmlbody import DAV, elements, read_xml
