@@ -39,7 +39,7 @@ class Secret:
 _PATTERNS = (
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), r"\1 ***"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{10,}(\.[A-Za-z0-9_-]*)*"), "***"),
-    (re.compile(r"(https?://[^\s\"'<>?]+)\?[^\s\"'<>]+"), r"\1?***"),
+    (re.compile(r"((?:https?|wss?)://[^\s\"'<>?]+)\?[^\s\"'<>]+"), r"\1?***"),
     # urllib3 logs and words its errors with host and path apart
     (re.compile(r"(\s/[^\s\"'<>?]*)\?[^\s\"'<>]+"), r"\1?***"),
     (

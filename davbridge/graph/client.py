@@ -58,8 +58,9 @@ class Graph:
         data: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         safe: bool = False,
+        once: bool = False,
     ) -> Reply:
-        """As `call`, with the status left to the caller."""
+        """As `call`, with the status left to the caller; `once`: without a second try (`Outgoing`)."""
         fields = dict(headers or {})
         if body is not None:
             data = json.dumps(body).encode()
@@ -67,7 +68,8 @@ class Graph:
         url = path if path.startswith("https://") else self.base + path
         if host_key(url) != host_key(self.base):
             raise BadUpstream("Graph named a next page on another host")
-        request = Outgoing(method, url, fields, data, auth=self._tokens, safe=safe or method in ("GET", "HEAD"))
+        safe = safe or method in ("GET", "HEAD")
+        request = Outgoing(method, url, fields, data, auth=self._tokens, safe=safe, once=once)
         try:
             return self.transport.send(request)
         except (BadUpstream, Busy) as error:

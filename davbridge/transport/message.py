@@ -17,7 +17,8 @@ class Outgoing:
     """One request. `url` is absolute; a `Secret` when it is pre-authenticated.
 
     `safe` says that repeating it after a lost answer does no harm (GET, or a write that names its outcome). `auth` may
-    only be given for the Graph host. `stream` leaves the answer's body to be read by the caller.
+    only be given for the Graph host. `stream` leaves the answer's body to be read by the caller. `once`: no second try
+    and no log line, since the caller has a rhythm of its own.
     """
 
     method: str
@@ -27,6 +28,7 @@ class Outgoing:
     auth: TokenSource | None = None
     stream: bool = False
     safe: bool = False
+    once: bool = False
 
     @property
     def address(self) -> str:

@@ -83,7 +83,7 @@ class Transport:
                 reply = self._try(request, refresh=refresh, claims=claims)
                 refresh, claims = False, None
             except Broken as broken:
-                again = self._policy.after_break(number, safe=request.safe, sent=broken.sent)
+                again = None if request.once else self._policy.after_break(number, safe=request.safe, sent=broken.sent)
                 if again is None:
                     raise self._lost(request, broken) from broken
                 self._note(request, str(broken), again)
@@ -96,11 +96,11 @@ class Transport:
             decision = self._policy.after_status(
                 number, reply.status, reply.headers, safe=request.safe, now=self._clock.now()
             )
-            if decision is None:
+            if decision is not None and decision.shared:
+                self._gates.close_for(host, decision.pause)
+            if decision is None or request.once:
                 return self._checked(request, reply)
             self._note(request, str(reply.status), decision)
-            if decision.shared:
-                self._gates.close_for(host, decision.pause)
             self._pause(decision.pause, "Microsoft throttles us" if decision.shared else "Microsoft is in trouble")
             number += 1
 
@@ -126,14 +126,16 @@ class Transport:
         if reply.status in THROTTLED:
             raise Busy("Microsoft is busy", retry_after(reply.headers, self._clock.now()) or 30.0)
         if reply.status >= 500 and reply.status not in (501, 507):
-            log.warning("%s %s failed with %d", request.method, origin(request.address), reply.status)
+            if not request.once:
+                log.warning("%s %s failed with %d", request.method, origin(request.address), reply.status)
             if request.safe:
                 raise BadUpstream(f"Microsoft's server failed ({reply.status})")
             raise UnknownOutcome(f"Microsoft's server failed ({reply.status}) and did not tell what it had done")
         return reply
 
     def _lost(self, request: Outgoing, broken: Broken) -> Exception:
-        log.warning("%s %s: %s", request.method, origin(request.address), broken)
+        if not request.once:
+            log.warning("%s %s: %s", request.method, origin(request.address), broken)
         if request.safe or not broken.sent:
             return BadUpstream("Microsoft's server cannot be reached")
         return UnknownOutcome("the connection broke before Microsoft answered")

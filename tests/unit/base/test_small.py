@@ -49,6 +49,7 @@ def test_a_secret_does_not_print() -> None:
         "Max retries exceeded with url: /download.aspx?tempauth=SECRETVALUE (Caused by x)",
         '{"refresh_token": "SECRETVALUE"}',
         "client_secret=SECRETVALUE&grant_type=x",
+        "cannot open wss://notify.svc.ms/socket.io/?EIO=4&token=SECRETVALUE",
     ],
 )
 def test_redact_removes_tokens_and_queries(text: str) -> None:

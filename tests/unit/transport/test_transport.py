@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -181,3 +182,16 @@ def test_redirects_are_handed_up() -> None:
 def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
     """Seconds or a date; the greater of the two headers; bounded."""
     assert retry_after(headers, datetime(2026, 3, 3, 9, 10, 11, tzinfo=UTC)) == seconds
+
+
+def test_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A caller with a rhythm of its own: no second try, no log line; throttling closes the gate all the same."""
+    clock, script = ManualClock(), Script(Broken("no connection", sent=False), status(500), status(429, retry_after="9"))
+    sender, read = transport(script, clock), replace(READ, once=True)
+    for error in (BadUpstream, BadUpstream, Busy):
+        with pytest.raises(error):
+            sender.send(read)
+    assert (len(script.sent), clock.pauses, caplog.records) == (3, [], [])
+    with deadline.within(clock, 5), pytest.raises(Busy):
+        sender.send(read)
+    assert len(script.sent) == 3
