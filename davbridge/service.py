@@ -38,7 +38,7 @@ def configure_logging(level: int = logging.INFO, who: str = "") -> None:
     stamp = "" if os.environ.get("JOURNAL_STREAM") else "%(asctime)s "
     handler.setFormatter(logging.Formatter(f"{stamp}%(levelname)s {who and who + ' '}%(name)s: %(message)s"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for noisy in ("wsgidav", "urllib3", "msal"):
+    for noisy in ("wsgidav", "urllib3", "msal", "websocket"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

@@ -186,7 +186,10 @@ def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
 
 def test_once(caplog: pytest.LogCaptureFixture) -> None:
     """A caller with a rhythm of its own: no second try, no log line; throttling closes the gate all the same."""
-    clock, script = ManualClock(), Script(Broken("no connection", sent=False), status(500), status(429, retry_after="9"))
+    clock, script = (
+        ManualClock(),
+        Script(Broken("no connection", sent=False), status(500), status(429, retry_after="9")),
+    )
     sender, read = transport(script, clock), replace(READ, once=True)
     for error in (BadUpstream, BadUpstream, Busy):
         with pytest.raises(error):
