@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,6 +32,7 @@ from davbridge.mirror.file import MirrorFile
 from davbridge.mirror.folder import Mirrors
 from davbridge.mirror.pollers import Pollers
 from davbridge.paths import DavPath
+from davbridge.push import NotifyEndpoint, SubscriptionTable, is_public
 from davbridge.store.database import Database
 from davbridge.tokens import AccountSettings, SignedInAccount, TokenStore, open_account
 from davbridge.transport import Gates, HostRules, StoredGates, Transport, storedgates
@@ -103,7 +105,9 @@ def build(config: Config, clock: Clock, limits: Limits | None = None) -> Bridge:
     application: Any = make_application(mounts, shared)
     passwords = {name: user.password for name, user in config.users.items()}
     application = Gate(application, passwords, clock, config.server.workers)
-    if proxy := config.server.behind_proxy:
+    if (proxy := config.server.behind_proxy) and is_public(proxy.public_url):
+        application = NotifyEndpoint(application, SubscriptionTable(database), _poke(folder / "mirror"))
+    if proxy:
         application = Forwarded(application, proxy.trusted)
     application = AccessLog(application, clock)
     tls = config.server.tls
@@ -140,8 +144,9 @@ def state_folder(config: Config) -> Path:
 
 
 def open_database(folder: Path) -> Database:
-    """The state file: locks, dead properties, side files, recent uploads, pauses."""
-    schema = (*locks.SCHEMA, *deadprops.SCHEMA, *sidestore.SCHEMA, *UploadsTable.SCHEMA, *storedgates.SCHEMA)
+    """The state file: locks, dead properties, side files, recent uploads, pauses, webhooks."""
+    tables = (locks.SCHEMA, deadprops.SCHEMA, sidestore.SCHEMA, UploadsTable.SCHEMA, storedgates.SCHEMA)
+    schema = (*chain.from_iterable(tables), *SubscriptionTable.SCHEMA)
     return Database.open(folder / "state.sqlite", schema)
 
 
@@ -199,6 +204,16 @@ def make_driver(name: str, policy: Policy, graph: Graph, parts: DriverParts) -> 
     if policy.driver == "onedrive":
         return OneDrive.open(graph, user=policy.user, **shared)
     return SharePoint.open(graph, site=policy.site or "", library=policy.library, drive_id=policy.drive_id, **shared)
+
+
+def _poke(folder: Path) -> Callable[[str], None]:
+    """Touches the file that the drive's poller looks at, in whatever process it is."""
+
+    def touch(name: str) -> None:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        (folder / f"{name}.poke").touch(mode=0o600)
+
+    return touch
 
 
 def _locked(table: LockTable, policy: str, access: Mapping[str, str]) -> Callable[[DavPath], bool]:
