@@ -32,7 +32,14 @@ from davbridge.mirror.file import MirrorFile
 from davbridge.mirror.folder import Mirrors
 from davbridge.mirror.pollers import Pollers
 from davbridge.paths import DavPath
-from davbridge.push import NotifyEndpoint, SubscriptionTable, is_public
+from davbridge.push import (
+    NotifyEndpoint,
+    PushChannel,
+    SubscriptionTable,
+    WebhookSettings,
+    is_public,
+    open_channel,
+)
 from davbridge.store.database import Database
 from davbridge.tokens import AccountSettings, SignedInAccount, TokenStore, open_account
 from davbridge.transport import Gates, HostRules, StoredGates, Transport, storedgates
@@ -84,7 +91,7 @@ def build(config: Config, clock: Clock, limits: Limits | None = None) -> Bridge:
     }
     table = LockTable(database, clock)
     uploads = UploadsTable(database, clock)
-    parts = DriverParts(Mirrors(folder / "mirror", clock), Pollers(clock), uploads, clock)
+    parts = DriverParts(Mirrors(folder / "mirror", clock), Pollers(clock), uploads, clock, _channels(config, database, clock))
     drivers = {name: make_driver(name, one, graphs[one.account], parts) for name, one in config.policies.items()}
     overlays = {
         name: Overlay(driver, database, name, clock, _locked(table, name, config.policies[name].access))
@@ -185,13 +192,18 @@ class DriverParts:
     pollers: Pollers
     uploads: UploadsTable
     clock: Clock
+    channel: Callable[[str, Graph, str, Path], PushChannel]
+    """What hears of a drive's changes at once, by the account's name, the drive's id and the mirror's file."""
 
 
 def make_driver(name: str, policy: Policy, graph: Graph, parts: DriverParts) -> GraphDriver:
     """The driver of a policy; it looks its drive up with the first request."""
 
     def watch(graph: Graph, drive_id: str, file: MirrorFile) -> Callable[[], None]:
-        return parts.pollers.watch(graph, drive_id, file, name, policy.poll)
+        def channel() -> PushChannel:
+            return parts.channel(policy.account, graph, drive_id, file.path)
+
+        return parts.pollers.watch(graph, drive_id, file, name, policy.poll, channel if policy.push else None)
 
     shared: dict[str, Any] = {
         "root": policy.root,
@@ -214,6 +226,20 @@ def _poke(folder: Path) -> Callable[[str], None]:
         (folder / f"{name}.poke").touch(mode=0o600)
 
     return touch
+
+
+def _channels(config: Config, database: Database, clock: Clock) -> Callable[[str, Graph, str, Path], PushChannel]:
+    proxy = config.server.behind_proxy
+    public_url = proxy.public_url if proxy and is_public(proxy.public_url) else None
+
+    def make(account: str, graph: Graph, drive_id: str, mirror: Path) -> PushChannel:
+        cloud = config.accounts[account].where
+        table = SubscriptionTable(database)
+        webhook = WebhookSettings(public_url, mirror.stem, table) if public_url else None
+        verify = str(cloud.ca_file) if cloud.ca_file else True
+        return open_channel(graph, drive_id, verify=verify, clock=clock, webhook=webhook)
+
+    return make
 
 
 def _locked(table: LockTable, policy: str, access: Mapping[str, str]) -> Callable[[DavPath], bool]:

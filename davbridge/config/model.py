@@ -227,6 +227,7 @@ class Policy(Model):
     download: Literal["proxy", "redirect", "auto"] = "auto"
     access: dict[str, Literal["read", "write"]] = {}
     poll: Annotated[float, Field(ge=0, le=60)] = 15.0
+    push: bool = True
     user: str | None = None
     site: Annotated[str, AfterValidator(_parts)] | None = None
     library: str | None = None

@@ -17,24 +17,32 @@ from davbridge.mirror.watch import Watch
 class Pollers:
     """Policies on one drive share its poller, at the pace of the first."""
 
-    def __init__(self, clock: Clock, channel: Callable[[Graph, str, Path], Channel] | None = None) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._channel = channel
         self._lock = threading.Lock()
         self._known: dict[Path, tuple[DeltaSync, Watch, Poller | None]] = {}
         self._running = False
 
-    def watch(self, graph: Graph, drive_id: str, file: MirrorFile, name: str, busy: float) -> Callable[[], None]:
+    def watch(
+        self,
+        graph: Graph,
+        drive_id: str,
+        file: MirrorFile,
+        name: str,
+        busy: float,
+        channel: Callable[[], Channel] | None = None,
+    ) -> Callable[[], None]:
         """Watch a drive from now on, or from `start` on; what it gives is called with every request.
 
-        `busy`: seconds between polls while clients are there; 0: nobody polls.
+        `busy`: seconds between polls while clients are there; 0: nobody polls. `channel` makes what hears of changes at
+        once, for the process that polls.
         """
         with self._lock:
             known = self._known.get(file.path)
             if known is None:
                 sync = DeltaSync(graph, drive_id, file, name)
                 watch = Watch(file, self._clock, lambda: sync.standing)
-                poller = self._poller(graph, drive_id, file, sync, watch, busy) if busy else None
+                poller = Poller(sync, watch, self._clock, Pace(busy=busy), channel) if busy else None
                 known = self._known[file.path] = (sync, watch, poller)
                 if self._running and poller:
                     poller.start()
@@ -62,10 +70,3 @@ class Pollers:
         """One delta round of every drive, now and here. Raises: as `DeltaSync.round`."""
         for sync, _watch, _poller in list(self._known.values()):
             sync.round()
-
-    def _poller(
-        self, graph: Graph, drive_id: str, file: MirrorFile, sync: DeltaSync, watch: Watch, busy: float
-    ) -> Poller:
-        make = self._channel
-        channel = (lambda: make(graph, drive_id, file.path)) if make else None
-        return Poller(sync, watch, self._clock, Pace(busy=busy), channel)
