@@ -91,7 +91,9 @@ def build(config: Config, clock: Clock, limits: Limits | None = None) -> Bridge:
     }
     table = LockTable(database, clock)
     uploads = UploadsTable(database, clock)
-    parts = DriverParts(Mirrors(folder / "mirror", clock), Pollers(clock), uploads, clock, _channels(config, database, clock))
+    parts = DriverParts(
+        Mirrors(folder / "mirror", clock), Pollers(clock), uploads, clock, _channels(config, database, clock)
+    )
     drivers = {name: make_driver(name, one, graphs[one.account], parts) for name, one in config.policies.items()}
     overlays = {
         name: Overlay(driver, database, name, clock, _locked(table, name, config.policies[name].access))

@@ -200,14 +200,13 @@ class Emulator:
         return self.entra.issue(self.user, seconds)
 
     def reset(self) -> None:
-        """Empty every drive; forget calls, faults, quirks, sessions and time travel. Tokens stay good."""
+        """Empty every drive; forget calls, faults, quirks, sessions and time travel. Tokens and channels stay good."""
         for name in self.world.drives:
             self.drive(name).clear()
             self.world.drives[name].total = 5 * TEBIBYTE
         self.world.sessions.clear()
         self.world.copies.clear()
         self.world.subscriptions.clear()
-        self.world.tickets.clear()
         self.world.rewrites.clear()
         self.world.units.clear()
         self.clock.reset()
