@@ -20,7 +20,7 @@ from davbridge.mirror.keys import Key, content_key, key_of, own_key
 from davbridge.mirror.rows import ITEM, item_of
 from davbridge.mirror.standing import standing_of
 from davbridge.paths import DavPath, fold
-from davbridge.store.database import Row
+from davbridge.store.database import Damaged, Row
 
 TTL_SECONDS = 15.0
 _BATCH = 200
@@ -115,18 +115,24 @@ class Mirror:
         """All children when the folder is completely known, else None. A one-pass stream from one moment."""
         if not _Look(self).is_whole(self._row(folder)) or self._has_doubts(folder):
             return None
-        return self.known_children(folder)
+        try:
+            return self.known_children(folder)
+        except Damaged:
+            return None
 
     def known_children(self, folder: Key) -> Iterator[DriveItem]:
-        """The children that are known, in the order of their folded names."""
+        """The children that are known, in the order of their folded names. Raises: Damaged: at once, or in between."""
         number = self.file.number(folder[0])
         live = self._live(number)
         epoch = self.file.epoch if live else 0
         sql = f"""SELECT {ITEM}, i.below FROM items AS i INDEXED BY items_by_name
             WHERE i.drive = ? AND i.parent = ? ORDER BY i.fold"""  # noqa: S608 - ours
-        for row in self.file.stream(sql, (number, folder[1])):
-            item = item_of(row, folder[0])
-            yield replace(item, stamp=stamp_of(epoch, row[14])) if live and item.kind != "file" else item
+        rows = self.file.stream(sql, (number, folder[1]))
+        items = ((item_of(row, folder[0]), row[14]) for row in rows)
+        return (
+            replace(item, stamp=stamp_of(epoch, below)) if live and item.kind != "file" else item
+            for item, below in items
+        )
 
     def is_live(self) -> bool:
         """Whether the policy's drive is kept fresh by delta at the moment."""
