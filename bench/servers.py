@@ -96,7 +96,7 @@ def wait_for(port: int, child: subprocess.Popen[bytes], log: Path, seconds: floa
 def all_servers(work: Path) -> Iterator[list[Server]]:
     """Bridge, rclone and stock WsgiDAV, each with the folder `/many` of 10,000 files in it."""
     with ExitStack() as stack:
-        emulator = stack.enter_context(_emulator(work))
+        emulator = stack.enter_context(emulated())
         yield [
             stack.enter_context(_bridge(work, emulator)),
             stack.enter_context(_rclone(work, emulator)),
@@ -105,7 +105,8 @@ def all_servers(work: Path) -> Iterator[list[Server]]:
 
 
 @contextmanager
-def _emulator(work: Path) -> Iterator[dict[str, str]]:
+def emulated() -> Iterator[dict[str, str]]:
+    """The emulator as a process of its own; gives what it tells of itself."""
     # its output is a pipe and not a log: the first line says where it listens
     child = subprocess.Popen(
         [sys.executable, "-m", "davbridge.emulator", "--json"], stdout=subprocess.PIPE, stdin=subprocess.PIPE
@@ -128,6 +129,13 @@ def _bin(program: str) -> str:
 
 @contextmanager
 def _bridge(work: Path, emulator: dict[str, str]) -> Iterator[Server]:
+    with bridge(work, emulator) as server:
+        yield _filled(server)
+
+
+@contextmanager
+def bridge(work: Path, emulator: dict[str, str], *, poll: float = 15.0) -> Iterator[Server]:
+    """The bridge over the emulator's business drive; its state stays in `work`, for the next one."""
     from davbridge.auth.passwords import hash_password
 
     port = free_port()
@@ -153,6 +161,7 @@ policies:
     user: {emulator["user"]}
     download: proxy
     access: {{{USER}: write}}
+    poll: {poll}
 users:
   {USER}: {{password: "{hash_password(PASSWORD)}"}}
 """
@@ -161,7 +170,7 @@ users:
     command = [_bin("davbridge"), "serve", "--config", str(configuration)]
     with process(command, log) as child:
         wait_for(port, child, log)
-        yield _filled(Server("davbridge", f"http://127.0.0.1:{port}", "/bench", child.pid))
+        yield Server("davbridge", f"http://127.0.0.1:{port}", "/bench", child.pid)
 
 
 @contextmanager

@@ -110,9 +110,7 @@ class DriveState:
 
     def expire_delta(self, code: str = "resyncChangesApplyDifferences") -> None:
         """Let every delta token given so far be too old: 410 with this inner code."""
-        self._drive.resync_code = code
-        self._drive.sequence += 1
-        self._drive.oldest_token = self._drive.sequence
+        self._drive.expire(code)
 
     @property
     def open_sessions(self) -> int:

@@ -62,9 +62,10 @@ def clear_stage(file: MirrorFile, number: int) -> None:
 
 
 def difference(
-    file: MirrorFile, number: int, began: float, after: tuple[str, str] = ("", ""), most: int = MOST_AT_ONCE
+    file: MirrorFile, number: int, began: float, after: tuple[str, str] = ("", ""), most: int = 0
 ) -> Difference:
-    """The first `most` of each kind whose ids come behind `after`, as things are at the moment."""
+    """The first `most` (0: as many as go at once) of each kind whose ids come behind `after`."""
+    most = most or MOST_AT_ONCE
     changed = file.read(_DIFFERING, (number, after[0], most + 1))
     vanished = file.read(_VANISHED, (number, after[1], began, began + TTL_SECONDS, most + 1))
     return Difference(
