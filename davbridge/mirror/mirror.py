@@ -329,6 +329,7 @@ class Mirror:
 
     def _take(self, folder: Key, batch: list[DriveItem], seen: set[str], since: float) -> list[DriveItem]:
         shown: list[DriveItem] = []
+        fresh, whole = set[str](), False
         with self.file.writing() as pen:
             for item in batch:
                 believed = pen.learn(item, since, ttl=self._ttl)
@@ -336,7 +337,12 @@ class Mirror:
                     continue
                 if believed.id not in seen:  # pages repeat an item when the folder changes meanwhile (§12.6)
                     seen.add(believed.id)
+                    fresh.add(believed.id)
                     shown.append(believed)
+            whole = True
+        if not whole:  # the file was lost in the middle of it: then what Graph says is all there is
+            shown = [item for item in batch if item.id in fresh or item.id not in seen]
+            seen.update(item.id for item in batch)
         return shown
 
     def _finish(self, folder: Key, seen: set[str], since: float) -> list[DriveItem]:
