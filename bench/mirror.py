@@ -223,7 +223,7 @@ def measure(items: int, say: Callable[[str], None]) -> list[tuple[str, str]]:
         emulator.tell("/generate", drive="business", folders=folders, files_per_folder=FILES, fanout=FANOUT)
         tell("items", f"{total:,}")
         first = _first(work, emulator, mirror, folders, total, tell)
-        with bridge(work, facts, poll=POLL) as server:
+        with bridge(work, facts, poll=POLL, workers=1) as server:
             _restarted(server, emulator, mirror, folders, tell)
             _changed(server, emulator, mirror, folders, tell)
             _refused(server, emulator, mirror, folders, tell)
@@ -236,7 +236,7 @@ def _first(
 ) -> int:
     seconds = cpu = 0.0
     peak = 0
-    with bridge(work, emulator.facts, poll=POLL) as server:
+    with bridge(work, emulator.facts, poll=POLL, workers=1) as server:
         client = Client(server, folders)
         begin = time.monotonic()
         with _meanwhile(client.look, 0.05) as load:
@@ -244,7 +244,7 @@ def _first(
         seconds, cpu, peak = time.monotonic() - begin, cpu_seconds(server.pid), server.peak_memory()
         kill(server)
     seen = mirror.standing()[3]
-    with bridge(work, emulator.facts, poll=POLL) as server:
+    with bridge(work, emulator.facts, poll=POLL, workers=1) as server:
         client = Client(server, folders)
         begin = time.monotonic()
         with _meanwhile(client.look, 0.05) as load:

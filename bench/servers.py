@@ -134,8 +134,11 @@ def _bridge(work: Path, emulator: dict[str, str]) -> Iterator[Server]:
 
 
 @contextmanager
-def bridge(work: Path, emulator: dict[str, str], *, poll: float = 15.0) -> Iterator[Server]:
-    """The bridge over the emulator's business drive; its state stays in `work`, for the next one."""
+def bridge(work: Path, emulator: dict[str, str], *, poll: float = 15.0, workers: int | None = None) -> Iterator[Server]:
+    """The bridge over the emulator's business drive; its state stays in `work`, for the next one.
+
+    With one worker the process is the one that serves; else it is the supervisor.
+    """
     from davbridge.auth.passwords import hash_password
 
     port = free_port()
@@ -144,7 +147,7 @@ def bridge(work: Path, emulator: dict[str, str], *, poll: float = 15.0) -> Itera
     configuration = work / "bridge.yaml"
     configuration.write_text(
         f"""
-server: {{listen: "127.0.0.1:{port}"}}
+server: {{listen: "127.0.0.1:{port}"{f", workers: {workers}" if workers else ""}}}
 state: {{directory: {work / "state"}}}
 accounts:
   bench:
