@@ -11,15 +11,16 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from davbridge.clock import Clock
-from davbridge.errors import QuotaExceeded
+from davbridge.errors import Busy, QuotaExceeded
 from davbridge.mirror.pen import Pen
 from davbridge.mirror.schema import SCHEMA, VERSION
+from davbridge.store.copy import Copy
 from davbridge.store.database import Damaged, Database, Row, Transaction, scratch
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,10 @@ _LOOK_SECONDS = 1.0
 _LOST_SECONDS = 10.0
 """How long to do without a file that cannot be made, before trying again."""
 _UNMADE = "no such"
+_MOST_COPIES = 4096
+_ATTEMPTS = 3
+"""At beginning a transaction on a file that turns out to be damaged."""
+Answer = TypeVar("Answer")
 
 
 class MirrorFile:
@@ -45,6 +50,7 @@ class MirrorFile:
         self._epoch = (-1, 0)
         self._lost_until = 0.0
         self._database = Database(path, durable=False)
+        self._copy = Copy(self._database, _MOST_COPIES)
         self._prepare()
 
     def now(self) -> float:
@@ -78,6 +84,15 @@ class MirrorFile:
             raise
         return iter(()) if first is None else _joined(first, rows)
 
+    def remember(self, question: Hashable, read: Callable[[], Answer]) -> Answer:
+        """The answer to `question`, which `read` finds in the file: a copy in memory while nobody has written to it."""
+        if self.is_lost:
+            return read()
+        try:
+            return self._copy.get(question, read)
+        except Busy:  # the file's version cannot be had: it is being replaced
+            return read()
+
     @property
     def is_lost(self) -> bool:
         """True while no file can be made."""
@@ -96,15 +111,18 @@ class MirrorFile:
 
         Raises: Busy.
         """
-        generation = -1
-        try:
-            with ExitStack() as stack:
-                generation, transaction = self._begin(stack)
-                pen = Pen(transaction, self.now(), self._fence)
-                yield pen
-                pen.finish()
-        except (Damaged, QuotaExceeded) as error:
-            self._renew(error, generation)
+        begun, attempts = False, 0
+        while not begun:
+            generation, attempts = -1, attempts + 1
+            try:
+                with ExitStack() as stack:
+                    generation, transaction = self._begin(stack, hopeless=attempts > _ATTEMPTS)
+                    pen = Pen(transaction, self.now(), self._fence)
+                    begun = True
+                    yield pen
+                    pen.finish()
+            except (Damaged, QuotaExceeded) as error:
+                self._renew(error, generation)
 
     def number(self, drive_id: str) -> int:
         """The number of a drive, by its id in `keys.key_of`'s spelling."""
@@ -165,12 +183,12 @@ class MirrorFile:
         """Close the calling thread's connection."""
         self._database.close()
 
-    def _begin(self, stack: ExitStack) -> tuple[int, Transaction]:
+    def _begin(self, stack: ExitStack, *, hopeless: bool) -> tuple[int, Transaction]:
         """A transaction on the file at the path, and the generation it belongs to; without a file, one on nothing."""
         if self.is_lost:
             self._retry()
         for _ in range(2):
-            if self.is_lost:
+            if self.is_lost or hopeless:
                 break
             generation = self._database.generation
             try:

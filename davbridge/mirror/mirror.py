@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from math import inf
 
 from davbridge.graph.model import DriveItem
 from davbridge.mirror.file import MirrorFile
 from davbridge.mirror.keys import Key, content_key, key_of, own_key
 from davbridge.mirror.rows import ITEM, item_of
-from davbridge.mirror.standing import standing_of
+from davbridge.mirror.standing import TRUST_SECONDS, standing_of
 from davbridge.paths import DavPath, fold
 from davbridge.store.database import Damaged, Row
 
@@ -46,23 +47,28 @@ class _Look:
 
     def __init__(self, mirror: Mirror) -> None:
         self.now = mirror.now()
+        self.until = inf
+        """How long the answer holds while the file stands still: 0 where single rows' times have entered it."""
         self._mirror = mirror
         self._live: dict[int, bool] = {}
 
     def is_live(self, number: int) -> bool:
         known = self._live.get(number)
         if known is None:
-            known = self._live[number] = standing_of(self._mirror.file, number).is_live(self.now)
+            standing = standing_of(self._mirror.file, number)
+            known = self._live[number] = standing.is_live(self.now)
+            self.until = min(self.until, standing.synced + TRUST_SECONDS) if known else 0.0
         return known
 
     def is_fresh(self, row: Row) -> bool:
-        return bool(row["expires"] >= 0 and (row["expires"] > self.now or self.is_live(row["drive"])))
+        return bool(row["expires"] >= 0 and (self.is_live(row["drive"]) or row["expires"] > self.now))
 
     def is_whole(self, row: Row | None) -> bool:
         """Whether all children of a folder are in the table."""
-        return row is not None and bool(
-            row["listed"] >= 0 and (row["listed"] > self.now or self.is_live(row["drive"])),
-        )
+        if row is None:
+            self.until = 0.0
+            return False
+        return bool(row["listed"] >= 0 and (self.is_live(row["drive"]) or row["listed"] > self.now))
 
 
 class Mirror:
@@ -82,10 +88,21 @@ class Mirror:
 
     def locate(self, path: DavPath) -> Place:
         """Follow `path` from the root as far as fresh knowledge goes."""
+        until, place = self.file.remember((self._name, path.names), lambda: self._locate(path))
+        # of what does not hold while the file stands still, a copy is worth nothing
+        return place if until > self.now() else self._locate(path)[1]
+
+    def _locate(self, path: DavPath) -> tuple[float, Place]:
+        """The place, and how long it holds while nobody writes into the file; 0: not at all."""
         look = _Look(self)
+        place = self._follow(look, path)
+        return look.until, place
+
+    def _follow(self, look: _Look, path: DavPath) -> Place:
         place, whole = self._walk(look, self.root, 0, path)
         if whole or place.absent:
             return place
+        look.until = 0.0
         folded = path.folded
         aliases = self._aliases(folded, place.depth, look.now)
         for depth in range(len(folded), place.depth, -1):

@@ -125,7 +125,7 @@ class Database:
                         self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
                     ).cursor()
                 return self._watched, self._watcher.execute("PRAGMA data_version").fetchall()[0][0]
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             raise Busy("the bridge's state file is busy", 1.0) from error
 
     def stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
