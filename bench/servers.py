@@ -42,14 +42,22 @@ class Server:
         return self.prefix + below
 
     def peak_memory(self) -> int:
-        """Highest resident memory so far, in bytes (VmHWM)."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        found = re.search(r"VmHWM:\s+(\d+) kB", status)
-        return int(found[1]) * 1024 if found else 0
+        """Highest resident memory so far, in bytes (VmHWM), of the program and its workers together."""
+        total = 0
+        for pid in self._pids():
+            status = Path(f"/proc/{pid}/status").read_text()
+            found = re.search(r"VmHWM:\s+(\d+) kB", status)
+            total += int(found[1]) * 1024 if found else 0
+        return total
 
     def reset_peak(self) -> None:
         """Let `peak_memory` count from now on (proc(5), clear_refs)."""
-        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+        for pid in self._pids():
+            Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+    def _pids(self) -> list[int]:
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [self.pid, *map(int, children)]
 
 
 def free_port() -> int:
