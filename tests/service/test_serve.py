@@ -110,8 +110,8 @@ def wrong_key(data: dict) -> None:
     ("mistake", "message"),
     [
         (wrong_secret, "the client secret is wrong"),
-        (wrong_tenant, "account 'contoso': no such tenant (AADSTS90002)"),
-        (wrong_client, "no application with this client_id"),
+        (wrong_tenant, "account 'contoso': there is no tenant nowhere.onmicrosoft.com"),
+        (wrong_client, "has no app with the client_id"),
         (wrong_site, "nowhere"),
         (wrong_library, "Documents"),
         (wrong_key, "did you mean 'listen'?"),

@@ -54,6 +54,8 @@ class World:
         """Empty drives and an empty state file."""
         self.emulator.reset()
         self.forget()
+        for account in self.bridge.accounts.values():
+            account.forget()
         with self.bridge.database.transaction() as transaction:
             for table in ("locks", "dead_properties", "side_files", "uploads", "pauses"):
                 transaction.execute(f"DELETE FROM {table}")
