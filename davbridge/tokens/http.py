@@ -25,15 +25,20 @@ class Http:
         self._session.auth = _as_it_is  # else a ~/.netrc would send its password to the sign-in service
         self._verify = verify
         self._clock = clock
+        self._direct = False
 
     def get(self, url: str, **options: Any) -> requests.Response:
-        return self._session.get(url, **self._with(options))
+        response = self._session.get(url, **self._with(options))
+        if self._direct and (response.status_code in (410, 429) or response.status_code >= 500):
+            response.raise_for_status()  # MSAL would hand its body up as a refusal
+        return response
 
     def post(self, url: str, **options: Any) -> requests.Response:
         return self._session.post(url, **self._with(options))
 
     def direct(self) -> None:
         """Ask no proxy: the identity endpoint of a machine is on the machine."""
+        self._direct = True
         self._session.trust_env = False
 
     def _with(self, options: dict[str, Any]) -> dict[str, Any]:

@@ -194,6 +194,6 @@ def test_login_by_device_code(config: Path, emulator: Emulator) -> None:
     assert done.returncode == 0, done.stderr
     assert "enter the code" in done.stdout
     assert f"contoso: signed in as {emulator.user}" in done.stdout
-    tokens = config.parent / "state" / "tokens" / "contoso.json"
+    tokens = config.parent / "state" / "tokens" / "contoso.tokens"
     assert tokens.stat().st_mode & 0o777 == 0o600
     assert run("check", "--config", str(config)).returncode == 0

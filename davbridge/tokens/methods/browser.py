@@ -7,6 +7,7 @@ certificate of ours is in the way.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -34,9 +35,7 @@ def sign_in(settings: AccountSettings, cache: Any, http: Http, visitor: Visitor,
     """
     application = public_client(settings, cache, http)
     with Loopback() as loopback:
-        flow = application.initiate_auth_code_flow(
-            list(settings.scopes), redirect_uri=loopback.uri, prompt="select_account", claims_challenge=claims
-        )
+        flow = _begin(application, settings, loopback.uri, claims)
         if "auth_uri" not in flow:
             return flow
         visitor.show(f"Open this page, and sign in:\n{flow['auth_uri']}")
@@ -58,6 +57,15 @@ def sign_in(settings: AccountSettings, cache: Any, http: Http, visitor: Visitor,
         raise Forbidden(
             "Microsoft's answer belongs to another sign-in (its `nonce` is not ours); begin again"
         ) from error
+
+
+def _begin(application: Any, settings: AccountSettings, uri: str, claims: str | None) -> Any:
+    with warnings.catch_warnings():
+        # MSAL recommends form_post; an address can only be pasted when the code is in it, and PKCE guards it
+        warnings.simplefilter("ignore", UserWarning)
+        return application.initiate_auth_code_flow(
+            list(settings.scopes), redirect_uri=uri, prompt="select_account", claims_challenge=claims
+        )
 
 
 def pasted(address: str) -> dict[str, str]:

@@ -29,7 +29,7 @@ def acquire(settings: AccountSettings, cache: Any, http: Http, claims: str | Non
         raise ConfigError(f"account {settings.name!r}: {file} cannot be read: {reason}") from None
     if not assertion:
         raise ConfigError(f"account {settings.name!r}: {file} is empty")
-    credential = {"client_assertion": assertion}
+    credential = {"client_assertion": lambda: assertion}
     return for_itself(confidential_client(settings, credential, cache, http), settings, claims)
 
 
