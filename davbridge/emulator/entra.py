@@ -250,7 +250,7 @@ class Entra:
         if first or not (device.state == "approved" or self.auto_approve):
             raise Refused("authorization_pending", 70016, "The user has not signed in yet.")
         del self.devices[form["device_code"]]
-        return self._for_user(device.scope)
+        return self._for_user(device.scope, claims_wanted=form.get("claims", ""))
 
     def _authorize(self, request: Request) -> Response:
         query = request.query
@@ -275,7 +275,7 @@ class Entra:
             raise Refused("invalid_grant", 70008, "The provided authorization code has expired.")
         if code.challenge != challenge or code.redirect != form.get("redirect_uri"):
             raise Refused("invalid_grant", 501481, "The Code_Verifier does not match the code_challenge.")
-        return self._for_user(code.scope, code.nonce)
+        return self._for_user(code.scope, code.nonce, form.get("claims", ""))
 
 
 def person_id(user: str) -> str:
