@@ -23,6 +23,9 @@ from davbridge.redact import Secret
 CREDENTIAL = "state-key"
 """The systemd credential that is taken without being named in the configuration."""
 
+BESIDE = "key"
+"""The file in the folder of the token files, where no other key is given."""
+
 _MAGIC = b"davbridge tokens 1\n"
 _NONCE = 12
 _SHORTEST = 16
@@ -65,7 +68,7 @@ def open_seal(folder: Path, given: Callable[[], Secret] | None = None) -> Seal:
         ConfigError: a key cannot be read, is too short, or can be read by others.
     """
     keys = []
-    beside = folder / "key"
+    beside = folder / BESIDE
     if given is not None:
         try:
             keys.append(_long_enough(given(), "state.key"))

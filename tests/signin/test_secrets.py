@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from davbridge import deadline
 from davbridge.app import build
 from davbridge.clock import SystemClock
 from davbridge.edge import Limits
@@ -72,7 +73,8 @@ def test_t17_nothing_leaks(place: Place, lines: io.StringIO, changes: dict[str, 
         place.emulator.faults.add("token", fault, times=99)
         account.forget()
         try:
-            token = account.token(refused=token)
+            with deadline.within(place.clock, 0.5):
+                token = account.token(refused=token)
         except BridgeError as error:
             shown += [str(error), repr(error), traceback.format_exc()]
     place.emulator.faults.clear()

@@ -95,6 +95,17 @@ def test_a_new_key_takes_over(tmp_path: Path) -> None:
     assert TokenStore(tmp_path, key=lambda: Secret(KEY)).peek("a") == RECORD
 
 
+def test_a_key_that_comes_later(tmp_path: Path) -> None:
+    """A service with a key of its own reads what a `login` without it has just stored."""
+    service = TokenStore(tmp_path, key=lambda: Secret(KEY))
+    put(service)
+    login = TokenStore(tmp_path)
+    with pytest.raises(NeedsSignIn):
+        login.peek("a")
+    put(login, keep=True)
+    assert service.peek("a") == RECORD
+
+
 def test_a_key_that_is_lost(tmp_path: Path) -> None:
     """A person is needed, and the file stays as it is: the key may come back."""
     put(TokenStore(tmp_path))
