@@ -71,9 +71,9 @@ class TokenFile:
             for stray in self._path.parent.glob(f".{self._path.name}.*.tmp"):
                 stray.unlink(missing_ok=True)  # left by a process that was killed; nobody else writes now
             if keep and self._path.exists():
-                previous = self._path.with_suffix(".previous")
-                previous.unlink(missing_ok=True)
-                os.link(self._path, previous)
+                spare = self._path.with_name(f".{self._path.name}.previous.tmp")  # a name that the sweep above takes
+                os.link(self._path, spare)
+                os.replace(spare, self._path.with_suffix(".previous"))
             write_atomically(self._path, self._seal().close(self._account, record.dump()), mode=0o600)
         except OSError as error:
             raise ConfigError(f"the token file {self._path} cannot be written: {error.strerror}") from error

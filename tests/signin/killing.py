@@ -33,8 +33,11 @@ class Nobody:
         return False
 
 
-def child(config: Config, store: TokenStore) -> None:
-    """Refresh, and refresh, and refresh."""
+def child(config: Config, store: TokenStore, *, signs_in: bool) -> None:
+    """Refresh, and refresh, and refresh; or store a sign-in, and again."""
+    while signs_in:
+        with store.locked("contoso", patience=5) as file:
+            file.write(file.read(), keep=True)
     account = open_account(settings(config, "contoso"), store, SystemClock())
     token = account.token()
     while True:
@@ -51,7 +54,7 @@ def main(folder: Path, kills: int) -> None:
         pid = os.fork()
         if pid == 0:
             try:
-                child(config, store)
+                child(config, store, signs_in=number % 4 == 3)
             finally:
                 os._exit(3)
         time.sleep(random.uniform(0.0, 0.06))

@@ -24,4 +24,6 @@ def test_200_kills(place: Place) -> None:
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     refreshed, *left = done.stdout.splitlines()[-1].split()
     assert int(refreshed) > 20, "too few kills hit a process that had refreshed"
-    assert left == ["contoso.lock", "contoso.tokens", "key"], "a killed process left something behind"
+    assert left == ["contoso.lock", "contoso.previous", "contoso.tokens", "key"], (
+        "a killed process left something behind"
+    )

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from davbridge.emulator.faults import Status
 from davbridge.emulator.identity import APP_SERVICE
-from davbridge.errors import ConfigError, Forbidden
+from davbridge.emulator.world import TENANT_ID
+from davbridge.errors import ConfigError, Forbidden, NeedsSignIn
 from davbridge.tokens import CertificateFiles
 from davbridge.tokens.methods.certificate import read
 from tests.signin.conftest import PERSON, Pair, Place, Visitor, make_pair
@@ -31,6 +33,18 @@ class TestDeviceCode(MethodContract):
         place.emulator.entra.public_clients = False
         with pytest.raises(ConfigError, match="Allow public client flows"):
             place.sign_in()
+
+    def test_a_bad_answer_while_the_person_types(self, place: Place) -> None:
+        """The sign-in goes on: nobody has to begin again."""
+        place.emulator.faults.add("token", Status(503), times=2)
+        assert place.sign_in() == place.emulator.user
+
+    @pytest.mark.parametrize("tenant", ["common", "organizations", "consumers", TENANT_ID])
+    def test_kinds_of_accounts(self, place: Place, tenant: str) -> None:
+        """Any account, work and school, personal, one tenant by id."""
+        assert place.sign_in(tenant=tenant) == place.emulator.user
+        account = place.open(**PERSON, tenant=tenant)
+        assert account.token(refused=account.token())
 
     def test_the_code_is_shown(self, place: Place) -> None:
         """The person reads where to go and what to type."""
@@ -73,6 +87,17 @@ class TestBrowser(MethodContract):
             place.sign_in(place.visitor(change=change), **changes)
         assert "code=" not in str(error.value).replace("`code=…`", "")
         assert place.store.peek("contoso").cache == ""
+
+    def test_the_person_declines(self, place: Place, changes: dict[str, Any]) -> None:
+        """What comes back in place of a code is told as what it is."""
+
+        def declined(address: str) -> str:
+            state = parse_qs(urlsplit(address).query)["state"][0]
+            told = quote("AADSTS65004: User declined to consent to access the app.")
+            return f"http://localhost/?error=access_denied&error_description={told}&state={state}"
+
+        with pytest.raises(NeedsSignIn, match="declined"):
+            place.sign_in(place.visitor(change=declined), **changes)
 
     def test_another_nonce_is_refused(self, place: Place, changes: dict[str, Any]) -> None:
         """An id token that was made for another sign-in is not taken."""

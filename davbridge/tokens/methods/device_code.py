@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
+
+import requests
+from msal.exceptions import MsalServiceError
 
 from davbridge.tokens.http import Http
 from davbridge.tokens.methods.clients import public_client, refreshed
@@ -24,4 +28,13 @@ def sign_in(settings: AccountSettings, cache: Any, http: Http, visitor: Visitor,
     if "user_code" not in flow:
         return flow
     visitor.show(str(flow["message"]))
-    return application.acquire_token_by_device_flow(flow, claims_challenge=claims)
+    while True:
+        try:
+            # a new application each time: MSAL answers from memory for a minute after a 5xx
+            application = public_client(settings, cache, http)
+            return application.acquire_token_by_device_flow(flow, claims_challenge=claims)
+        except (requests.RequestException, MsalServiceError):
+            # the person may be typing: one bad answer is no reason to begin again
+            if time.time() >= flow["expires_at"]:
+                raise
+            time.sleep(float(flow.get("interval", 5)))
