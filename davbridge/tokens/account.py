@@ -25,8 +25,8 @@ from davbridge.tokens.store import Refreshing, Stamp, TokenFile, TokenStore
 from davbridge.tokens.trouble import told_once
 
 _AGAIN = 15.0
-_REFUSED_SECONDS = {NeedsSignIn: 900.0, ConfigError: 30.0}
-"""How long a refusal that time does not mend is believed, while nobody signs in."""
+_NEEDS_SIGN_IN_SECONDS, _MISTAKE_SECONDS = 900.0, 30.0
+"""How long a refusal that time does not mend is believed, while nobody signs in or changes a secret."""
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ class SignedInAccount:
             if held := self._good(refused):
                 return held.token  # somebody else has refreshed while we waited
             if self._rounds != seen and self._failure is not None:
-                raise copy.copy(self._failure)  # … or has tried in vain
+                raise _again(self._failure)  # … or has tried in vain
             if refused is not None:
                 self._dead, self._held = refused, None
             self._failure = None
@@ -174,7 +174,8 @@ class SignedInAccount:
     def _note(self, file: TokenFile, record: Record, error: BridgeError, claims: str | None) -> None:
         """Remember what time does not mend, here and (a sign-in that has ended) in the file, and log it once."""
         told_once(self, file, record, error, claims)
-        until = self.clock.monotonic() + _REFUSED_SECONDS[type(error)]
+        seconds = _NEEDS_SIGN_IN_SECONDS if isinstance(error, NeedsSignIn) else _MISTAKE_SECONDS
+        until = self.clock.monotonic() + seconds
         self._refusal = _Refusal(error, until, self.store.stamp(self.settings.name))
 
     def _still_refused(self) -> None:
@@ -182,7 +183,7 @@ class SignedInAccount:
         if refusal is None or self.clock.monotonic() >= refusal.until:
             return
         if refusal.stamp == self.store.stamp(self.settings.name):
-            raise copy.copy(refusal.error)
+            raise _again(refusal.error)
         self._refusal = None  # somebody has signed in
 
     def forget(self) -> None:
@@ -191,6 +192,11 @@ class SignedInAccount:
 
     def close(self) -> None:
         self.asking.http.close()
+
+
+def _again(error: BridgeError) -> BridgeError:
+    """What others were told already. A wrong configuration is logged by who hears of it first, not by everybody."""
+    return Busy(str(error), _MISTAKE_SECONDS) if isinstance(error, ConfigError) else copy.copy(error)
 
 
 def open_account(settings: AccountSettings, store: TokenStore, clock: Clock) -> SignedInAccount:

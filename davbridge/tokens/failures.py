@@ -24,6 +24,14 @@ _PASSING = ("temporarily_unavailable", "server_error", "slow_down")
 _SETUP = ("invalid_client", "unauthorized_client", "invalid_scope", "invalid_request", "invalid_resource")
 
 
+class Challenged(NeedsSignIn):
+    """`claims`: what Microsoft wants to be asked for in the next sign-in; empty for nothing special."""
+
+    def __init__(self, message: str, claims: str = "") -> None:
+        super().__init__(message)
+        self.claims = claims
+
+
 def failure(settings: AccountSettings, result: Mapping[str, Any], *, needs_person: bool) -> BridgeError:
     """The error for MSAL's failure dictionary. `needs_person`: whether a sign-in is something that can be done."""
     error, codes = str(result.get("error", "")), _codes(result)
@@ -36,7 +44,9 @@ def failure(settings: AccountSettings, result: Mapping[str, Any], *, needs_perso
             return Busy(told)
         if found.mends is Mends.SETUP:
             return ConfigError(told)
-        return NeedsSignIn(told) if needs_person or found.mends is Mends.SIGN_IN else ConfigError(told)
+        if needs_person or found.mends is Mends.SIGN_IN:
+            return Challenged(told, str(result.get("claims") or ""))
+        return ConfigError(told)
     description = str(result.get("error_description", ""))
     text = (
         description.split("\n", maxsplit=1)[0]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from davbridge.errors import BridgeError, ConfigError, NeedsSignIn
+from davbridge.tokens.failures import Challenged
 from davbridge.tokens.record import Record, Trouble
 from davbridge.tokens.store import TokenFile
 
@@ -30,7 +31,8 @@ def told_once(
     log.error("%s", error)
     if not record.cache:
         return  # nobody has ever signed in: there is nothing to keep
-    trouble = Trouble(str(error), account.clock.now().timestamp(), claims or "")
+    wanted = claims or (error.claims if isinstance(error, Challenged) else "")
+    trouble = Trouble(str(error), account.clock.now().timestamp(), wanted)
     try:
         file.write(replace(record, trouble=trouble))
     except ConfigError as unwritten:

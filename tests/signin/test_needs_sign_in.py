@@ -13,7 +13,7 @@ import pytest
 from davbridge.app import build
 from davbridge.edge import Limits
 from davbridge.emulator.faults import Aadsts, Status
-from davbridge.errors import BridgeError, ConfigError
+from davbridge.errors import BridgeError, ConfigError, NeedsSignIn
 from davbridge.tokens import report
 from tests.signin.conftest import PERSON, Place
 from tests.support.clock import HastyClock
@@ -172,6 +172,38 @@ def test_claims_that_need_a_person(served: World, place: Place) -> None:
         dav.propfind("", depth=1, check=207)
     dav.close()
     assert not [call for call in calls.calls if call.operation == "token"]
+
+
+def test_claims_that_entra_wants(place: Place) -> None:
+    """A policy that Entra itself tells of is met by the next sign-in."""
+    claims = '{"access_token":{"acrs":{"essential":true,"value":"c2"}}}'
+    place.sign_in()
+    account = place.open(**PERSON)
+    token = account.token()
+    place.emulator.faults.add("token", Aadsts(50076, "interaction_required", claims))
+    with pytest.raises(NeedsSignIn):
+        account.token(refused=token)
+    trouble = place.store.peek("contoso").trouble
+    assert trouble is not None
+    assert trouble.claims == claims
+    place.sign_in()
+    assert "c2" in place.emulator.world.tokens[account.token().reveal()].claims
+
+
+def test_an_expired_secret_is_no_flood(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody can sign in to mend it, but the log is as quiet, and clients get 503."""
+    clock = HastyClock()
+    bridge = build(place.config, clock, Limits(threads=8))
+    bridge.server.start()
+    world = World(place.emulator, bridge, clock, place.folder, f"http://{bridge.server.addresses[0]}")
+    place.emulator.world.secret_expired = True
+    dav = world.dav()
+    for _ in range(20):
+        assert dav.propfind("", depth=0, check=503)
+    dav.close()
+    bridge.server.drain(5)
+    bridge.close()
+    assert len([record for record in caplog.records if "AADSTS7000222" in record.getMessage()]) == 1
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_throttled_discovery() -> None:
 def test_what_entra_refuses(result: dict[str, object], expected: type[Exception], words: str) -> None:
     """A refusal says who can mend it; only what a sign-in mends asks for one."""
     told = failure(settings(), result, needs_person=True)
-    assert type(told) is expected
+    assert isinstance(told, expected)
     assert words in str(told)
     assert "Trace ID" not in str(told)
 
@@ -105,7 +105,7 @@ def test_each_trouble_is_told_apart(name: str, code: int, method: str, words: st
         {"error": "invalid_client", "error_codes": [code]},
         needs_person=METHODS[method].needs_person,  # type: ignore[index]
     )
-    assert type(told) is kind
+    assert isinstance(told, kind)
     assert words in str(told)
     assert f"AADSTS{code}" in str(told)
     assert "'work'" in str(told)
