@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from davbridge.accounts import settings, token_store
 from davbridge.auth import Gate
 from davbridge.clock import Clock
 from davbridge.config import Account, Config, Policy
@@ -43,7 +44,7 @@ from davbridge.push import (
     open_channel,
 )
 from davbridge.store.database import Database
-from davbridge.tokens import AccountSettings, SignedInAccount, TokenStore, open_account
+from davbridge.tokens import SignedInAccount, Upkeep, open_account
 from davbridge.transport import Gates, HostRules, StoredGates, Transport, storedgates
 
 
@@ -60,9 +61,15 @@ class Bridge:
     database: Database
     mirrors: Mirrors
     pollers: Pollers
+    upkeep: list[Upkeep]
 
     def settle(self) -> None:
-        """The work that comes with time: reserved names become files. To be called every few seconds."""
+        """The work that comes with time: reserved names become files, sign-ins are kept alive.
+
+        To be called every few seconds.
+        """
+        for account in self.upkeep:
+            account.look()
         for overlay in self.overlays:
             overlay.settle_due()
 
@@ -85,8 +92,8 @@ def build(config: Config, clock: Clock, limits: Limits | None = None) -> Bridge:
     """
     folder = state_folder(config)
     database = open_database(folder)
-    store = TokenStore(folder / "tokens")
-    accounts = {name: open_account(settings(name, one), store, clock) for name, one in config.accounts.items()}
+    store = token_store(config, folder, clock)
+    accounts = {name: open_account(settings(config, name), store, clock) for name in config.accounts}
     graphs = {
         name: _graph(one, accounts[name], StoredGates(database, name, clock), clock)
         for name, one in config.accounts.items()
@@ -141,6 +148,7 @@ def build(config: Config, clock: Clock, limits: Limits | None = None) -> Bridge:
         database,
         parts.mirrors,
         parts.pollers,
+        [Upkeep(account) for account in accounts.values()],
     )
 
 
@@ -164,25 +172,6 @@ def open_database(folder: Path) -> Database:
     tables = (locks.SCHEMA, deadprops.SCHEMA, sidestore.SCHEMA, UploadsTable.SCHEMA, storedgates.SCHEMA)
     schema = (*chain.from_iterable(tables), *SubscriptionTable.SCHEMA)
     return Database.open(folder / "state.sqlite", schema)
-
-
-def settings(name: str, account: Account) -> AccountSettings:
-    """How an account signs in, for the token layer."""
-    cloud = account.where
-    delegated = ["Files.ReadWrite.All"]
-    if account.tenant != "consumers":
-        delegated.append("Sites.Read.All")  # personal accounts cannot even ask for it
-    app_only = account.sign_in == "client_secret"
-    return AccountSettings(
-        name=name,
-        client_id=account.client_id,
-        authority=f"{cloud.login}/{account.tenant}",
-        scopes=tuple(f"{cloud.graph_origin}/{scope}" for scope in ([".default"] if app_only else delegated)),
-        method="client_secret" if app_only else "device_code",
-        client_secret=account.client_secret.read() if account.client_secret else None,
-        instance_discovery=isinstance(account.cloud, str),
-        verify=str(cloud.ca_file) if cloud.ca_file else True,
-    )
 
 
 def _graph(account: Account, tokens: SignedInAccount, gates: Gates, clock: Clock) -> Graph:

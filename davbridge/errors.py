@@ -10,6 +10,8 @@
      ├─ NameRefused         OneDrive cannot store an item of that name              403
      ├─ BadPath             the path is not a path (syntax, not policy)             400
      ├─ Forbidden           the signed-in account may not do that                   403
+     │   ├─ PermissionMissing  nobody has granted the app what it needs               403
+     │   └─ LicenceMissing     no licence for SharePoint and OneDrive                 403
      ├─ StaleToken          a sync token that is too old, or not ours              403
      ├─ Unsupported         this kind of item cannot do that                        403, 405
      ├─ Locked              somebody has it locked or checked out at Microsoft      423
@@ -63,6 +65,14 @@ class BadPath(BridgeError):
 
 class Forbidden(BridgeError):
     """The signed-in Microsoft account may not do that."""
+
+
+class PermissionMissing(Forbidden):
+    """The app registration lacks a permission, or nobody has consented to it."""
+
+
+class LicenceMissing(Forbidden):
+    """The tenant or the person has no licence for SharePoint and OneDrive."""
 
 
 class Unsupported(BridgeError):

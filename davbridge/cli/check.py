@@ -10,6 +10,8 @@ import click
 
 from davbridge import deadline
 from davbridge.app import build
+from davbridge.cli.accounts import account_reports
+from davbridge.cli.accounts import as_json as as_json_
 from davbridge.cli.options import config_option, find_config
 from davbridge.clock import SystemClock
 from davbridge.config import load
@@ -40,13 +42,21 @@ def check(config_file: Path | None, as_json: bool) -> None:
             except BridgeError as error:
                 results.append({"policy": name, "ok": False, "message": str(error)})
                 worst = 78 if isinstance(error, ConfigError) or worst == 78 else 1
+        accounts = account_reports(bridge)
     finally:
         bridge.close()
     if as_json:
-        click.echo(json.dumps({"config": str(path), "ok": worst == 0, "policies": results}))
+        reports = as_json_(accounts)
+        click.echo(json.dumps({"config": str(path), "ok": worst == 0, "accounts": reports, "policies": results}))
     else:
         for result in results:
             click.echo(f"{'ok  ' if result['ok'] else 'FAIL'} {result['policy']}: {result['message']}")
+        for name, one in accounts.items():
+            if one.warning:
+                click.echo(f"WARN account {name}: {one.warning}")
+            if one.state == "ok":
+                who = f" as {one.who}" if one.who else ""
+                click.echo(f"ok   account {name}: signed in{who}, {' '.join(one.scopes)}")
         if not config.users:
             click.echo("note there are no users: nobody gets in")
     sys.exit(worst)

@@ -12,6 +12,8 @@ import click
 
 from davbridge import deadline
 from davbridge.app import Bridge, build
+from davbridge.cli.accounts import account_reports, show_account
+from davbridge.cli.accounts import as_json as as_json_
 from davbridge.cli.options import config_option, find_config
 from davbridge.clock import SystemClock
 from davbridge.config import Config, load
@@ -24,22 +26,25 @@ _SECONDS = 20.0
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")
 def status(config_file: Path | None, as_json: bool) -> None:
-    """Tell how each policy stands: its drive, root, quota, and what is known of it.
+    """Tell how each account and each policy stands: who is signed in, until when; drive, root, quota, mirror.
 
     It reads the files of the running bridge and asks Microsoft for each drive. Exit status 0 when every policy can be
-    served, else 1.
+    served and no account needs somebody, else 1.
     """
     path = find_config(config_file)
     config = load(path)
     bridge = build(config, SystemClock())
     try:
         policies = {name: _policy(bridge, config, name) for name in bridge.drivers}
+        accounts = account_reports(bridge)  # afterwards: a refresh may just have been tried
     finally:
         bridge.close()
-    well = all(one["reachable"] for one in policies.values())
+    well = all(one["reachable"] for one in policies.values()) and all(one.state == "ok" for one in accounts.values())
     if as_json:
-        click.echo(json.dumps({"config": str(path), "ok": well, "policies": policies}))
+        click.echo(json.dumps({"config": str(path), "ok": well, "accounts": as_json_(accounts), "policies": policies}))
     else:
+        for name, account in accounts.items():
+            show_account(name, account)
         for name, one in policies.items():
             _show(name, one)
     sys.exit(0 if well else 1)

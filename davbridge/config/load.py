@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from davbridge.config.model import Account, Cloud, Config, Tls
+from davbridge.config.model import Account, Cloud, Config, SecretPlace, Tls
 from davbridge.config.words import not_yaml, told
 from davbridge.errors import ConfigError
 
@@ -95,19 +95,35 @@ def _contradictions(config: Config) -> Iterator[tuple[Place, str]]:
         for user in policy.access:
             if user not in config.users:
                 yield ("policies", name, "access", user), f"there is no user {user!r}{_nearest(user, config.users)}"
+        account = config.accounts.get(policy.account)
+        if account is not None and account.tenant == "consumers" and policy.driver == "sharepoint":
+            yield ("policies", name, "driver"), "a personal account (tenant: consumers) has no SharePoint"
         for mount, other in mounts.items():
             mine, theirs = policy.mount.lower() + "/", mount.lower() + "/"
             if mine.startswith(theirs) or theirs.startswith(mine):
                 yield ("policies", name, "mount"), f"{policy.mount} and {mount} of {other} overlap"
         mounts[policy.mount] = name
     for name, account in config.accounts.items():
-        if account.client_secret is not None:
-            try:
-                account.client_secret.read()
-            except ValueError as error:
-                yield ("accounts", name, "client_secret"), str(error)
+        places: dict[Place, SecretPlace | None] = {("client_secret",): account.client_secret}
+        if account.certificate is not None:
+            places["certificate", "passphrase"] = account.certificate.passphrase
+        for key, place in places.items():
+            if told := _missing(place):
+                yield ("accounts", name, *key), told
+    if told := _missing(config.state.key):
+        yield ("state", "key"), told
     if config.server.tls is not None:
         yield from _unusable(config.server.tls)
+
+
+def _missing(place: SecretPlace | None) -> str:
+    """What is wrong with a secret's place."""
+    try:
+        if place is not None:
+            place.read()
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _unusable(tls: Tls) -> Iterator[tuple[Place, str]]:
@@ -207,6 +223,7 @@ def _resolved(config: Config, folder: Path) -> Config:
     state = config.state
     if state.directory is not None:
         state = state.model_copy(update={"directory": folder / state.directory.expanduser()})
+    state = state.model_copy(update={"key": _place(state.key, folder)})
     server = config.server
     if server.tls is not None:
         tls = server.tls.model_copy(
@@ -217,10 +234,20 @@ def _resolved(config: Config, folder: Path) -> Config:
     return config.model_copy(update={"state": state, "server": server, "accounts": accounts})
 
 
+def _place(place: SecretPlace | None, folder: Path) -> SecretPlace | None:
+    if place is None or place.file is None:
+        return place
+    return place.model_copy(update={"file": folder / place.file.expanduser()})
+
+
 def _account_resolved(account: Account, folder: Path) -> Account:
-    secret, cloud = account.client_secret, account.cloud
-    if secret is not None and secret.file is not None:
-        secret = secret.model_copy(update={"file": folder / secret.file.expanduser()})
+    changes: dict[str, Any] = {"client_secret": _place(account.client_secret, folder)}
+    if (certificate := account.certificate) is not None:
+        passphrase, file = _place(certificate.passphrase, folder), folder / certificate.file.expanduser()
+        changes["certificate"] = certificate.model_copy(update={"file": file, "passphrase": passphrase})
+    if account.federated_token_file is not None:
+        changes["federated_token_file"] = folder / account.federated_token_file.expanduser()
+    cloud = account.cloud
     if isinstance(cloud, Cloud) and cloud.ca_file is not None:
-        cloud = cloud.model_copy(update={"ca_file": folder / cloud.ca_file.expanduser()})
-    return account.model_copy(update={"client_secret": secret, "cloud": cloud})
+        changes["cloud"] = cloud.model_copy(update={"ca_file": folder / cloud.ca_file.expanduser()})
+    return account.model_copy(update=changes)

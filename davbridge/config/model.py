@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
+from datetime import date
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from davbridge.auth.passwords import is_hash
 from davbridge.edge.addresses import parse_listen
@@ -76,6 +87,19 @@ def _parts(value: str) -> str:
     return value
 
 
+def _thumbprint(value: str | None) -> str | None:
+    digits = (value or "").replace(":", "").replace(" ", "")
+    if value is not None and not re.fullmatch("[0-9A-Fa-f]{40}", digits):
+        raise ValueError("is the certificate's SHA-1 in hex, 40 digits, as the portal shows it")
+    return digits.upper() or None
+
+
+def _scope(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]+(\.[A-Za-z]+)+", value):
+        raise ValueError("is no permission of Graph: write Files.ReadWrite.All, Sites.Selected and the like")
+    return value
+
+
 HttpsUrl = Annotated[str, AfterValidator(_https)]
 
 
@@ -107,22 +131,6 @@ class Server(Model):
     def addresses(self) -> list[str]:
         """All that is listened on, the metrics' last."""
         return [*self.listen, *([self.metrics] if self.metrics else [])]
-
-
-class State(Model):
-    """Where locks, dead properties, side files and tokens are kept."""
-
-    directory: Path | None = None
-    redis: Annotated[str | None, _not_yet("use directory")] = None
-
-    def folder(self) -> Path:
-        """The folder: as configured, else systemd's $STATE_DIRECTORY, else the user's own."""
-        if self.directory:
-            return self.directory
-        if given := os.environ.get("STATE_DIRECTORY"):
-            return Path(given.split(":")[0])
-        base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
-        return Path(base) / "davbridge"
 
 
 class SecretPlace(Model):
@@ -166,6 +174,23 @@ class SecretPlace(Model):
         return Secret(value)
 
 
+class State(Model):
+    """Where locks, dead properties, side files and tokens are kept."""
+
+    directory: Path | None = None
+    key: SecretPlace | None = None
+    redis: Annotated[str | None, _not_yet("use directory")] = None
+
+    def folder(self) -> Path:
+        """The folder: as configured, else systemd's $STATE_DIRECTORY, else the user's own."""
+        if self.directory:
+            return self.directory
+        if given := os.environ.get("STATE_DIRECTORY"):
+            return Path(given.split(":")[0])
+        base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
+        return Path(base) / "davbridge"
+
+
 class Cloud(Model):
     """A Microsoft cloud: the base URLs of Graph and of the sign-in, and a CA file for private ones."""
 
@@ -192,13 +217,35 @@ CLOUDS = {
 }
 
 
+class Certificate(Model):
+    """A PEM file with key and certificate, or a PFX; `thumbprint` for a PEM that has the key alone."""
+
+    file: Path
+    passphrase: SecretPlace | None = None
+    thumbprint: Annotated[str | None, AfterValidator(_thumbprint)] = None
+
+
+SignIn = Literal["device_code", "browser", "client_secret", "certificate", "managed_identity", "workload_identity"]
+_PERSONAL = ("device_code", "browser")
+_OWN_KEY = {
+    "client_secret": "client_secret",
+    "certificate": "certificate",
+    "workload_identity": "federated_token_file",
+}
+"""The key that goes with one way to sign in and with no other."""
+
+
 class Account(Model):
     """A Microsoft identity."""
 
-    tenant: str = Field(min_length=1)
-    client_id: str = Field(min_length=1)
-    sign_in: Literal["device_code", "client_secret", "browser", "certificate", "managed_identity"]
+    sign_in: SignIn
+    tenant: str = Field(default="", validate_default=True)
+    client_id: str = Field(default="", validate_default=True)
     client_secret: SecretPlace | None = None
+    secret_expires: date | None = None
+    certificate: Certificate | None = None
+    federated_token_file: Path | None = Field(default=None, validate_default=True)
+    scopes: list[Annotated[str, AfterValidator(_scope)]] = []
     cloud: Literal["global", "us_gov", "us_gov_dod", "china"] | Cloud = "global"
 
     @field_validator("cloud", mode="before")
@@ -211,17 +258,52 @@ class Account(Model):
     @field_validator("sign_in", mode="before")
     @classmethod
     def _known_method(cls, value: Any) -> Any:
-        if value in ("browser", "certificate", "managed_identity"):
-            raise ValueError(f"{value} is not available yet; use device_code or client_secret")
-        if value not in ("device_code", "client_secret"):
-            raise ValueError("must be device_code or client_secret")
+        known = get_args(SignIn)
+        if value not in known:
+            raise ValueError(f"must be {', '.join(known[:-1])} or {known[-1]}")
+        return value
+
+    @field_validator("tenant", "client_id")
+    @classmethod
+    def _there(cls, value: str, info: ValidationInfo) -> str:
+        if not value and info.data.get("sign_in") != "managed_identity":
+            raise ValueError("the key is missing")
+        return value
+
+    @field_validator("federated_token_file")
+    @classmethod
+    def _from_environment(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        given = os.environ.get("AZURE_FEDERATED_TOKEN_FILE")
+        if value is None and given and info.data.get("sign_in") == "workload_identity":
+            return Path(given)  # what Kubernetes sets
         return value
 
     @model_validator(mode="after")
-    def _secret_fits(self) -> Account:
-        if (self.sign_in == "client_secret") != (self.client_secret is not None):
-            needs = "needs" if self.sign_in == "client_secret" else "takes no"
-            raise ValueError(f"sign_in: {self.sign_in} {needs} client_secret")
+    def _fits_method(self) -> Account:
+        for method, key in _OWN_KEY.items():
+            if (self.sign_in == method) != (getattr(self, key) is not None):
+                needs = "needs" if self.sign_in == method else "takes no"
+                raise ValueError(f"sign_in: {self.sign_in} {needs} {key}")
+        if self.secret_expires is not None and self.client_secret is None:
+            raise ValueError("secret_expires belongs to client_secret")
+        if self.sign_in == "managed_identity":
+            if self.tenant:
+                raise ValueError("sign_in: managed_identity takes no tenant: the machine's own counts")
+            return self
+        if self.sign_in in _PERSONAL:
+            return self
+        if self.scopes:
+            raise ValueError(f"sign_in: {self.sign_in} takes no scopes: an administrator grants them to the app")
+        if self.tenant == "consumers":
+            raise ValueError(f"personal accounts need a person: sign_in: {self.sign_in} cannot reach them")
+        if self.tenant in ("common", "organizations"):
+            raise ValueError(f"sign_in: {self.sign_in} needs one tenant by name or id, not {self.tenant}")
+        return self
+
+    @model_validator(mode="after")
+    def _fits_cloud(self) -> Account:
+        if self.tenant == "consumers" and self.cloud in ("us_gov", "us_gov_dod", "china"):
+            raise ValueError("personal accounts exist in the global cloud only")
         return self
 
     @property

@@ -134,6 +134,9 @@ class GraphDriver:
     ) -> Written:
         return store(self._tree, self._uploads, path, body, if_match=if_match, if_absent=if_absent, times=times)
 
+    def require_account(self, path: DavPath) -> None:
+        self._graph.require_account()
+
     def make_folder(self, path: DavPath) -> Item:
         """One call: Graph says itself that a parent is missing. A parent that turns out to be a file costs a second."""
         path.check()

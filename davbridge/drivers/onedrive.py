@@ -6,7 +6,7 @@ from davbridge.clock import Clock
 from davbridge.drivers.graphdriver import GraphDriver, Place, WatchDrive
 from davbridge.drivers.roots import find_root, folder_path
 from davbridge.drivers.uploads import Uploads
-from davbridge.errors import ConfigError, NotFound, RequestRefused
+from davbridge.errors import ConfigError, LicenceMissing, NotFound, PermissionMissing, RequestRefused
 from davbridge.graph.client import Graph
 from davbridge.graph.drives import get_my_drive, get_user_drive
 from davbridge.graph.model import Drive
@@ -46,6 +46,9 @@ def find_drive(graph: Graph, user: str | None) -> Drive:
     except NotFound:
         whose = f"{user!r}" if user else "the signed-in account"
         raise ConfigError(f"{whose} has no OneDrive; a licence for it, or a first visit, may be missing") from None
+    except (PermissionMissing, LicenceMissing) as error:
+        whose = f"of {user!r}" if user else "of the signed-in account"
+        raise ConfigError(f"the OneDrive {whose}: {error}") from None
     except RequestRefused as error:
         if user:
             raise

@@ -14,7 +14,19 @@ from typing import Protocol, runtime_checkable
 
 from davbridge.body import Body
 from davbridge.clock import Clock
-from davbridge.drivers.protocol import Changes, Download, Driver, Item, Quota, Searches, Span, Times, Tracks, Written
+from davbridge.drivers.protocol import (
+    Changes,
+    Download,
+    Driver,
+    Item,
+    NeedsAccount,
+    Quota,
+    Searches,
+    Span,
+    Times,
+    Tracks,
+    Written,
+)
 from davbridge.drivers.sidestore import LARGEST, SideFile, SideStore, side_user
 from davbridge.errors import (
     AlreadyExists,
@@ -215,6 +227,10 @@ class OverlaidDriver(Driver):
             raise ParentNotFound(f"{path} does not exist") from error
 
     # -- writing ------------------------------------------------------------------------------------------------
+
+    def require_account(self, path: DavPath) -> None:
+        if isinstance(self._driver, NeedsAccount) and side_user(path, self._user) is None:
+            self._driver.require_account(path)
 
     def put(
         self,

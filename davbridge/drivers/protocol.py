@@ -197,6 +197,14 @@ class Driver(Protocol):
         """None when the drive does not tell (many SharePoint libraries)."""
 
 
+@runtime_checkable
+class NeedsAccount(Protocol):
+    """The ability to say, before anything of a body is read, that Microsoft can be spoken to."""
+
+    def require_account(self, path: DavPath) -> None:
+        """Raises: NeedsSignIn, Busy, BadUpstream, ConfigError. What is kept here needs no account, and never raises."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """An item that is new, changed or elsewhere since a sync token, or (`item` None) a path that nothing is at now.

@@ -10,7 +10,7 @@ from davbridge.drivers.graphdriver import GraphDriver, Place, WatchDrive
 from davbridge.drivers.roots import find_root, folder_path
 from davbridge.drivers.tree import content_ref
 from davbridge.drivers.uploads import Uploads
-from davbridge.errors import ConfigError, Forbidden, NotFound, RequestRefused
+from davbridge.errors import ConfigError, Forbidden, LicenceMissing, NotFound, PermissionMissing, RequestRefused
 from davbridge.graph.client import Graph
 from davbridge.graph.drives import get_drive, list_site_drives
 from davbridge.graph.model import Drive, Site
@@ -125,8 +125,13 @@ def _site(graph: Graph, url: SiteUrl, length: int) -> tuple[Site, int]:
         found = get_site(graph, url.host, path)
     except (NotFound, RequestRefused):
         raise ConfigError(f"there is no site {path or '/'!r} on {url.host}, or the account cannot see it") from None
+    except (PermissionMissing, LicenceMissing) as error:
+        raise ConfigError(f"the site {path or '/'!r} on {url.host}: {error}") from None
     except Forbidden:
-        raise ConfigError(f"the account may not see the site {path or '/'!r} on {url.host}") from None
+        raise ConfigError(
+            f"the account may not see the site {path or '/'!r} on {url.host}: a person must be a member of it; an app "
+            "with Sites.Selected must have been given the site (docs/setup-entra.md, Sites.Selected)"
+        ) from None
     known = [names for drive in list_site_drives(graph, found.id) if (names := _below(drive, url.names)) is not None]
     if len(url.names) > length and not known:
         try:

@@ -13,6 +13,7 @@ from davbridge.emulator.world import World
 
 _ACTIONS = {
     "status": faults.Status,
+    "aadsts": faults.Aadsts,
     "html": faults.Html,
     "reset": faults.Reset,
     "truncate": faults.Truncate,

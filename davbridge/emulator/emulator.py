@@ -18,6 +18,7 @@ from davbridge.emulator.entra import Entra
 from davbridge.emulator.faults import FaultScript
 from davbridge.emulator.graph import content_application, graph_application
 from davbridge.emulator.httpd import Server
+from davbridge.emulator.identity import identity_application
 from davbridge.emulator.proxy import Proxy
 from davbridge.emulator.quirks import Quirks
 from davbridge.emulator.tls import make_certificates
@@ -129,10 +130,11 @@ class Emulator:
         self._servers = servers
         self._proxy = proxy
         self.ca_file = str(ca_file)
-        graph, _, login, control = servers
+        graph, _, login, control, identity = servers
         self.graph_url = f"https://localhost:{graph.port}/v1.0"
         self.login_url = f"https://localhost:{login.port}"
         self.control_url = f"http://127.0.0.1:{control.port}"
+        self.identity_url = f"http://127.0.0.1:{identity.port}"
         self.proxy_url = proxy.url
         self.tenant = TENANT
         self.client_id = world.client_id
@@ -151,11 +153,12 @@ class Emulator:
         content = Server(content_application(world), context)
         login = Server(entra.application, context)
         control = Server(control_application(world), None)
+        identity = Server(identity_application(world, entra), None)
         world.content_url = f"https://127.0.0.1:{content.port}"
         world.login_url = f"https://localhost:{login.port}"
         hosts = {"graph.microsoft.com": graph.port, "login.microsoftonline.com": login.port, SITE_HOST: content.port}
         proxy = Proxy(hosts)
-        servers = [graph, content, login, control]
+        servers = [graph, content, login, control, identity]
         for server in servers:
             server.start()
         proxy.start()

@@ -7,27 +7,23 @@ import hashlib
 import json
 import re
 import secrets
+import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, quote
 
+from davbridge.emulator.assertions import authenticate
 from davbridge.emulator.calls import Call
 from davbridge.emulator.httpd import Request, Response
+from davbridge.emulator.refusal import Refused
 from davbridge.emulator.world import TENANT, TENANT_ID, USER_ID, Token, World
 
 TOKEN_SECONDS = 3900
 DEVICE_SECONDS = 900
 _REGISTERED = re.compile(r"http://localhost(:\d+)?/?|https://login\.microsoftonline\.com/common/oauth2/nativeclient")
 """The application's redirect URIs: loopback with any port but no path, and the page to paste from (§10.2)."""
-
-
-class Refused(Exception):
-    """An OAuth error answer (§10.5)."""
-
-    def __init__(self, error: str, code: int, text: str, status: int = 400) -> None:
-        super().__init__(text)
-        self.error, self.code, self.text, self.status = error, code, text, status
 
 
 @dataclass
@@ -54,13 +50,24 @@ class Code:
 
 @dataclass
 class Entra:
-    """The sign-in side. `devices` and `auto_approve` are for tests: who approves the device code, and when."""
+    """The sign-in side. `devices` and `auto_approve` are for tests: who approves the device code, and when.
+
+    `token_seconds`: how long tokens live. `rotates`: a refresh token is good once; a second use ends the sign-in, which
+    Entra does not do to a program like ours, but a test sees by it that none is used twice, and none is lost.
+    `busiest`: how many refreshes were under way at once, at most. `public_clients` off: §10.6, 7000218.
+    """
 
     world: World
     devices: dict[str, Device] = field(default_factory=dict)
     codes: dict[str, Code] = field(default_factory=dict)
     auto_approve: bool = True
     revoked: bool = False
+    token_seconds: int = TOKEN_SECONDS
+    rotates: bool = False
+    reused: int = 0
+    busiest: int = 0
+    busy: int = 0
+    public_clients: bool = True
 
     def application(self, request: Request) -> Response:
         operation, handler = self._route(request)
@@ -92,17 +99,7 @@ class Entra:
         try:
             return handler(request)
         except Refused as refused:
-            now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-            body = {
-                "error": refused.error,
-                "error_description": f"AADSTS{refused.code}: {refused.text} Timestamp: {now}",
-                "error_codes": [refused.code],
-                "timestamp": now,
-                "trace_id": secrets.token_hex(16),
-                "correlation_id": secrets.token_hex(16),
-                "error_uri": f"https://login.microsoftonline.com/error?code={refused.code}",
-            }
-            return _json(body, refused.status)
+            return refused.response()
 
     def _tenant(self, request: Request) -> str:
         tenant = request.path.split("/")[1].lower()
@@ -151,22 +148,19 @@ class Entra:
     def _client_credentials(self, request: Request, form: dict[str, str]) -> Response:
         if request.path.split("/")[1].lower() in ("common", "consumers"):
             raise Refused("invalid_request", 50059, "No tenant-identifying information found in the request.")
-        if form.get("client_secret") != self.world.client_secret:
-            text = (
-                "Invalid client secret provided. Ensure the secret being sent is the client secret value, not its ID."
-            )
-            raise Refused("invalid_client", 7000215, text, 401)
+        authenticate(self.world, request, form)
         if not form.get("scope", "").endswith("/.default"):
             raise Refused("invalid_scope", 1002012, "The provided value for scope is not valid.")
-        return _json({"token_type": "Bearer", "expires_in": TOKEN_SECONDS, "access_token": self.issue("")})
+        token = self.issue("", self.token_seconds, form.get("claims", ""))
+        return _json({"token_type": "Bearer", "expires_in": self.token_seconds, "access_token": token})
 
-    def issue(self, user: str, seconds: int = TOKEN_SECONDS) -> str:
-        """A fresh access token; `user` empty for an application's own."""
+    def issue(self, user: str, seconds: int = TOKEN_SECONDS, claims: str = "") -> str:
+        """A fresh access token; `user` empty for an application's own. `claims`: what was asked for (§10.8)."""
         token = "emulated." + secrets.token_urlsafe(48)
-        self.world.tokens[token] = Token(user, self.world.clock.now() + timedelta(seconds=seconds))
+        self.world.tokens[token] = Token(user, self.world.clock.now() + timedelta(seconds=seconds), claims=claims)
         return token
 
-    def _for_user(self, scope: str, nonce: str = "") -> Response:
+    def _for_user(self, scope: str, nonce: str = "", claims_wanted: str = "") -> Response:
         """Tokens for the emulated user; a new refresh token (rotation, §10.4) if `offline_access` was asked for."""
         user = self.world.user
         more = {}
@@ -175,7 +169,7 @@ class Entra:
             self.world.refresh_tokens[more["refresh_token"]] = user
         claims = {
             "preferred_username": user,
-            "oid": USER_ID,
+            "oid": person_id(user),
             "tid": TENANT_ID,
             "sub": "s",
         }
@@ -186,9 +180,9 @@ class Entra:
             {
                 "token_type": "Bearer",
                 "scope": " ".join(one for one in scope.split() if one != "offline_access"),
-                "expires_in": TOKEN_SECONDS,
-                "ext_expires_in": TOKEN_SECONDS,
-                "access_token": self.issue(user),
+                "expires_in": self.token_seconds,
+                "ext_expires_in": self.token_seconds,
+                "access_token": self.issue(user, self.token_seconds, claims_wanted),
                 "id_token": ".".join((_b64({"alg": "none"}), _b64(claims), "signature")),
                 "client_info": _b64(info),
                 **more,
@@ -196,13 +190,35 @@ class Entra:
         )
 
     def _refresh(self, form: dict[str, str]) -> Response:
-        if self.revoked or form.get("refresh_token", "") not in self.world.refresh_tokens:
+        with self.world.lock:
+            self.busy += 1
+            self.busiest = max(self.busiest, self.busy)
+        try:
+            time.sleep(0.002)  # so that two at once can be seen
+            return self._exchange(form)
+        finally:
+            with self.world.lock:
+                self.busy -= 1
+
+    def _exchange(self, form: dict[str, str]) -> Response:
+        given = form.get("refresh_token", "")
+        with self.world.lock:
+            user = self.world.refresh_tokens.get(given)
+            if self.rotates and self.world.refresh_tokens.pop(given, None) is None:
+                self.reused += 1
+        if self.revoked:
+            text = "The provided grant has expired due to it being revoked, a fresh auth token is needed."
+            raise Refused("invalid_grant", 50173, text)
+        if user is None:
             raise Refused("invalid_grant", 700082, "The refresh token has expired due to inactivity.")
-        return self._for_user(form.get("scope", "") + " offline_access")
+        return self._for_user(form.get("scope", "") + " offline_access", claims_wanted=form.get("claims", ""))
 
     def _device_code(self, request: Request) -> Response:
         self._tenant(request)
         scope = self._form(request).get("scope", "")
+        if not self.public_clients:
+            text = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'."
+            raise Refused("invalid_client", 7000218, text, 401)
         if not scope:
             raise Refused("invalid_request", 900144, "The request body must contain the following parameter: 'scope'.")
         code = secrets.token_urlsafe(24)
@@ -234,7 +250,7 @@ class Entra:
         if first or not (device.state == "approved" or self.auto_approve):
             raise Refused("authorization_pending", 70016, "The user has not signed in yet.")
         del self.devices[form["device_code"]]
-        return self._for_user(device.scope)
+        return self._for_user(device.scope, claims_wanted=form.get("claims", ""))
 
     def _authorize(self, request: Request) -> Response:
         query = request.query
@@ -259,7 +275,12 @@ class Entra:
             raise Refused("invalid_grant", 70008, "The provided authorization code has expired.")
         if code.challenge != challenge or code.redirect != form.get("redirect_uri"):
             raise Refused("invalid_grant", 501481, "The Code_Verifier does not match the code_challenge.")
-        return self._for_user(code.scope, code.nonce)
+        return self._for_user(code.scope, code.nonce, form.get("claims", ""))
+
+
+def person_id(user: str) -> str:
+    """A person's object id."""
+    return USER_ID if user.startswith("alice@") else str(uuid.uuid5(uuid.NAMESPACE_DNS, user))
 
 
 def _b64(value: object) -> str:

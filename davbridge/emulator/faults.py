@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from davbridge.emulator.httpd import Drop, Request, Response
+from davbridge.emulator.refusal import Refused
 
 
 class Action:
@@ -39,6 +40,19 @@ class Status(Action):
             self.body if self.body is not None else f'{{"error":{{"code":"{self.code}","message":"fault"}}}}'.encode()
         )
         return Response(self.status, headers, body)
+
+
+@dataclass(frozen=True)
+class Aadsts(Action):
+    """Refuse at a sign-in endpoint, with one of Entra's codes (§10.6)."""
+
+    code: int
+    error: str = "invalid_grant"
+    claims: str = ""
+
+    def apply(self, request: Request, run: Callable[[], Response]) -> Response:
+        request.discard()
+        return Refused(self.error, self.code, "planned", claims=self.claims).response()
 
 
 @dataclass(frozen=True)

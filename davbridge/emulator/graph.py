@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from collections.abc import Callable
 from urllib.parse import unquote
@@ -231,10 +233,20 @@ def _authorise(world: World, request: Request) -> str:
     """
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     token = world.tokens.get(value) if scheme.lower() == "bearer" else None
-    if token is None or not token.good or token.expires < world.clock.now():
+    dead = token is None or not token.good or token.expires < world.clock.now()
+    if token is None or dead or not _has_claims(token.claims, world.claims_challenge):
         text = "Access token has expired or is not yet valid." if value else "Access token is empty."
         challenge = _CHALLENGE
         if world.claims_challenge:
             challenge += f', error="insufficient_claims", claims="{world.claims_challenge}"'
         raise Problem(401, "InvalidAuthenticationToken", text, headers={"WWW-Authenticate": challenge})
     return token.user
+
+
+def _has_claims(asked: str, challenge: str) -> bool:
+    """Whether a token was asked for with what the challenge wants (base64 of JSON; §10.8)."""
+    if not challenge:
+        return True
+    wanted = json.loads(base64.b64decode(challenge)).get("access_token", {})
+    given = json.loads(asked or "{}").get("access_token", {})
+    return all(given.get(name) == value for name, value in wanted.items())

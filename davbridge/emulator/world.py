@@ -20,6 +20,8 @@ from davbridge.emulator.problems import bad_request, not_found
 from davbridge.emulator.quirks import Quirks
 
 if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
     from davbridge.emulator.channels import Ticket
     from davbridge.emulator.faults import FaultScript
     from davbridge.emulator.subscriptions import Subscription
@@ -34,11 +36,12 @@ OFFICE = (".docx", ".xlsx", ".pptx")
 
 @dataclass
 class Token:
-    """An access token. `user` is empty for an application's own."""
+    """An access token. `user` is empty for an application's own; `claims` is what it was asked for with."""
 
     user: str
     expires: datetime
     good: bool = True
+    claims: str = ""
 
 
 @dataclass
@@ -119,6 +122,12 @@ class World:
     units: list[tuple[float, int]] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
     claims_challenge: str = ""
+    certificates: list[Certificate] = field(default_factory=list)
+    """What is registered for the application, as the tokens below."""
+    federated_tokens: set[str] = field(default_factory=set)
+    secret_expired: bool = False
+    identities: set[str] = field(default_factory=set)
+    identity_header: str = field(default_factory=lambda: secrets.token_urlsafe(12))
     key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
 
     def drive(self, drive_id: str) -> Drive:

@@ -30,6 +30,13 @@ class Graph:
         self.clock = clock
         self.takes_batches = True
 
+    def require_account(self) -> None:
+        """Find out whether there is a token, where nothing is to be sent yet.
+
+        Raises: as `TokenSource.token`.
+        """
+        self._tokens.token()
+
     def call(
         self,
         method: str,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from davbridge.errors import (
@@ -11,9 +12,11 @@ from davbridge.errors import (
     BridgeError,
     Busy,
     Forbidden,
+    LicenceMissing,
     Locked,
     NameRefused,
     NotFound,
+    PermissionMissing,
     PreconditionFailed,
     QuotaExceeded,
     RequestRefused,
@@ -27,6 +30,8 @@ _QUOTA = frozenset({"quotalimitreached", "insufficientstorage"})
 _STALE = frozenset({"resourcemodified", "entitytagdoesnotmatch"})
 _LOCKED = frozenset({"resourcelocked", "lockmismatch", "lockownermismatch"})
 _TOO_LARGE = frozenset({"maxfilesizeexceeded", "maxstreamsizeexceeded"})
+_UNGRANTED = frozenset({"authorization_requestdenied", "insufficientprivileges", "missingscopes"})
+_UNLICENSED = re.compile(r"(does not have a|no valid) SPO licen[sc]e|not licensed", re.IGNORECASE)
 
 
 def raise_for(reply: Reply) -> None:
@@ -43,6 +48,10 @@ def failure(reply: Reply) -> BridgeError:
     """The error for an answer of 400 or above. Microsoft's own text is not shown: it may hold addresses."""
     codes = error_codes(reply.content)
     status = reply.status
+    if status in (400, 402, 403, 404) and _UNLICENSED.search(_message(reply.content)):
+        return LicenceMissing(
+            "the Microsoft tenant or account has no licence for SharePoint and OneDrive: an administrator assigns one"
+        )
     if codes & _QUOTA or status == 507:
         return QuotaExceeded("the drive is full")
     if codes & _LOCKED or status == 423:
@@ -59,6 +68,11 @@ def failure(reply: Reply) -> BridgeError:
         return AlreadyExists("an item of that name exists already")
     if status == 403 and "malwaredetected" in codes:
         return Forbidden("Microsoft has found malware in the file")
+    if status == 403 and codes & _UNGRANTED:
+        return PermissionMissing(
+            "the app lacks a permission of Microsoft Graph: an administrator adds it to the app registration under API "
+            "permissions, and grants admin consent"
+        )
     if status in (402, 403):
         return Forbidden("the Microsoft account may not do that")
     if status in (405, 406, 501) or "notsupported" in codes:
@@ -68,6 +82,14 @@ def failure(reply: Reply) -> BridgeError:
     if status == 400:
         return RequestRefused("Microsoft refused the request as malformed")
     return BadUpstream(f"Microsoft answered {status}")
+
+
+def _message(content: bytes) -> str:
+    """Microsoft's own words, to be looked at and never shown."""
+    try:
+        return str(json.loads(content)["error"]["message"])
+    except (ValueError, TypeError, KeyError):
+        return ""
 
 
 def error_codes(content: bytes) -> frozenset[str]:

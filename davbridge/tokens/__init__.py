@@ -1,7 +1,27 @@
 """Bearer tokens for an account: sign-in methods, the token store, single-flight refresh. MSAL lives here only."""
 
-from davbridge.tokens.account import AccountSettings, SignedInAccount, open_account, sign_in
+from davbridge.tokens.account import SignedInAccount, open_account
+from davbridge.tokens.methods import METHODS, Visitor
+from davbridge.tokens.report import AccountReport, report
+from davbridge.tokens.settings import AccountSettings, CertificateFiles, SignInMethod
+from davbridge.tokens.signing import sign_in
 from davbridge.tokens.source import FixedToken, TokenSource
 from davbridge.tokens.store import TokenStore
+from davbridge.tokens.upkeep import Upkeep
 
-__all__ = ["AccountSettings", "FixedToken", "SignedInAccount", "TokenSource", "TokenStore", "open_account", "sign_in"]
+__all__ = [
+    "METHODS",
+    "AccountReport",
+    "AccountSettings",
+    "CertificateFiles",
+    "FixedToken",
+    "SignInMethod",
+    "SignedInAccount",
+    "TokenSource",
+    "TokenStore",
+    "Upkeep",
+    "Visitor",
+    "open_account",
+    "report",
+    "sign_in",
+]

@@ -1,187 +1,204 @@
-"""One Microsoft account: its settings, its MSAL application, one refresh at a time for all threads and processes."""
+"""One Microsoft account: which token is good, and one refresh at a time for all threads and processes.
+
+A token is renewed before it ends by one thread, while the others go on with the old one. A token that Graph has refused
+is replaced once, however many requests come back with it: each hands in the one that was refused, and whoever finds
+another one there takes that. The same holds between processes, by the store's file and its lock.
+"""
 
 from __future__ import annotations
 
+import copy
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
 
-import msal
-import requests
-
+from davbridge import deadline
 from davbridge.clock import Clock
-from davbridge.errors import BadUpstream, Busy, ConfigError, NeedsSignIn
+from davbridge.errors import BadUpstream, BridgeError, Busy, ConfigError, NeedsSignIn
 from davbridge.redact import Secret
-from davbridge.tokens.failures import failure, translated
-from davbridge.tokens.methods import METHODS
-from davbridge.tokens.store import TokenStore
+from davbridge.tokens.asking import Asking
+from davbridge.tokens.http import Http
+from davbridge.tokens.record import Grant, Record
+from davbridge.tokens.settings import AccountSettings
+from davbridge.tokens.store import Refreshing, Stamp, TokenFile, TokenStore
+from davbridge.tokens.trouble import told_once
 
-SignInMethod = Literal["client_secret", "device_code"]
-_TIMEOUT = 20.0
-_EARLY = 300.0
 _AGAIN = 15.0
-_MARGIN = 10.0
+_NEEDS_SIGN_IN_SECONDS, _MISTAKE_SECONDS = 900.0, 30.0
+"""How long a refusal that time does not mend is believed, while nobody signs in or changes a secret."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class AccountSettings:
-    """How an account signs in. `authority` is the full URL with the tenant; `scopes` hold the Graph host."""
+class _Held:
+    """The token in use; times are monotonic."""
 
-    name: str
-    client_id: str
-    authority: str
-    scopes: tuple[str, ...]
-    method: SignInMethod
-    client_secret: Secret | None = None
-    instance_discovery: bool = True
-    verify: str | bool = True
+    token: Secret
+    renews: float
+    ends: float
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """What Entra said last, of which nothing new is to be expected before `until` or another `stamp`."""
+
+    error: BridgeError
+    until: float
+    stamp: Stamp
 
 
 class SignedInAccount:
-    """A `TokenSource` over MSAL. Use `open_account`."""
+    """A `TokenSource` over MSAL and the store. Use `open_account`."""
 
-    def __init__(self, settings: AccountSettings, store: TokenStore, clock: Clock) -> None:
-        self._settings = settings
-        self._store = store
-        self._clock = clock
+    def __init__(self, settings: AccountSettings, store: TokenStore, clock: Clock, asking: Asking) -> None:
+        self.settings = settings
+        self.store = store
+        self.clock = clock
+        self.asking = asking
         self._lock = threading.Lock()
-        self._http = _Http(settings.verify)
-        self._last: Secret | None = None
-        self._good_until = 0.0
-        self._ends = 0.0
+        self._held: _Held | None = None
+        self._dead: Secret | None = None
+        self._refusal: _Refusal | None = None
+        self._rounds = 0
+        self._failure: BridgeError | None = None
 
-    def token(self, *, refresh: bool = False, claims: str | None = None) -> Secret:
+    def token(self, *, refused: Secret | None = None, claims: str | None = None) -> Secret:
         """See `TokenSource.token`. Threads and processes that come while one refreshes wait for its result."""
-        before = self._last
-        if before is not None and not refresh and claims is None and self._clock.monotonic() < self._good_until:
-            return before
-        with self._lock:
-            forced = refresh or claims is not None
-            waited = self._last is not before or not forced
-            if self._last is not None and waited and self._clock.monotonic() < self._good_until:
-                return self._last  # somebody else refreshed, or tried to, while we waited
-            if forced:
-                return self._acquire(refresh=True, claims=claims)
-            return self._acquire_early()
-
-    def _acquire_early(self) -> Secret:
-        """A new token before the last one ends; that one while the sign-in service is in trouble."""
-        try:
-            return self._acquire(refresh=False, claims=None)
-        except (Busy, BadUpstream) as error:
-            if self._last is None or self._clock.monotonic() >= self._ends or isinstance(error, NeedsSignIn):
-                raise
-            log.warning("account %r keeps its token for now: %s", self._settings.name, error)
-            self._good_until = min(self._clock.monotonic() + _AGAIN, self._ends)
-            return self._last
-
-    def _acquire(self, *, refresh: bool, claims: str | None) -> Secret:
-        method = METHODS[self._settings.method]
-        with self._store.locked(self._settings.name), translated(self._settings.name, self._settings.authority):
-            cache = self._cache()
-            if refresh and self._is_newer(cache):
-                refresh, claims = False, None
-            application = method.application(self._settings, cache, self._http)
-            result = method.acquire(application, list(self._settings.scopes), refresh=refresh, claims=claims)
+        held = self._good(refused)
+        if held is None:
+            return self._replaced(refused, claims)
+        if self.clock.monotonic() >= held.renews and self._lock.acquire(blocking=False):
             try:
-                self._save(cache)
-            except ConfigError as error:
-                # a full disk: the token is good all the same, and the file still holds the former sign-in
-                log.error("account %r: %s", self._settings.name, error)
-        return self._take(result)
+                return self._renewed(held)
+            finally:
+                self._lock.release()
+        return held.token
 
-    def _is_newer(self, cache: msal.SerializableTokenCache) -> bool:
-        """Whether another process has stored a token since we got the one that Graph does not take any more."""
-        kind = msal.TokenCache.CredentialType.ACCESS_TOKEN
-        stored = {entry["secret"] for entry in cache.search(kind)}
-        return self._last is not None and bool(stored) and self._last.reveal() not in stored
+    def _good(self, refused: Secret | None) -> _Held | None:
+        held = self._held
+        if held is None or held.token == refused or self.clock.monotonic() >= held.ends:
+            return None
+        return held
 
-    def sign_in(self, show: Callable[[str], None]) -> str:
-        """Let a person sign in; `show` gets the words to read. Returns the user's name.
+    def _renewed(self, held: _Held) -> Secret:
+        """A new token before the held one ends; that one while another process is at it, or Microsoft in trouble."""
+        try:
+            return self._locked(lambda file: self._adopt_or_ask(file, None, None, early=True), patience=0.0)
+        except BridgeError as error:
+            now = self.clock.monotonic()
+            if not isinstance(error, NeedsSignIn | Refreshing):  # one is logged where it was found, one is no trouble
+                log.warning("%s; the token is good for now", error)
+            self._held = replace(held, renews=now + min(_AGAIN, (held.ends - now) / 3))
+            return held.token
+
+    def renew(self) -> None:
+        """Refresh now, whatever the token's age: what keeps a sign-in alive that nobody uses.
 
         Raises: as `token`.
         """
-        method = METHODS[self._settings.method]
-        with translated(self._settings.name, self._settings.authority):
-            cache = self._cache()
-            application = method.application(self._settings, cache, self._http)
-            result = method.sign_in(application, list(self._settings.scopes), show)
-            with self._store.locked(self._settings.name):
-                self._save(cache)
-        self._take(result)
-        return str(result.get("id_token_claims", {}).get("preferred_username", self._settings.client_id))
+        with self._lock, self.store.locked(self.settings.name, patience=_AGAIN) as file:
+            self._ask(file, file.read(), None, patient=False)
 
-    def _take(self, result: dict[str, Any] | None) -> Secret:
-        if result is None:
-            name = self._settings.name
-            raise NeedsSignIn(f"nobody has signed in to account {name!r} yet: run `davbridge login {name}`")
-        if "access_token" not in result:
-            raise failure(self._settings.name, result)
+    def _replaced(self, refused: Secret | None, claims: str | None) -> Secret:
+        seen = self._rounds
+        patience = max(0.0, deadline.current(self.clock).remaining())
+        if not self._lock.acquire(timeout=patience):
+            raise Busy(f"account {self.settings.name!r}: the sign-in service does not answer", 5.0)
         try:
-            lifetime = float(result.get("expires_in", 0))
-        except (TypeError, ValueError):
-            raise BadUpstream("the Microsoft sign-in service answered nonsense") from None
-        now = self._clock.monotonic()
-        self._good_until, self._ends = now + max(lifetime - _EARLY, min(lifetime, 1.0)), now + lifetime - _MARGIN
-        self._last = Secret(result["access_token"])
-        return self._last
+            if held := self._good(refused):
+                return held.token  # somebody else has refreshed while we waited
+            if self._rounds != seen and self._failure is not None:
+                raise _again(self._failure)  # … or has tried in vain
+            if refused is not None:
+                self._dead, self._held = refused, None
+            self._failure = None
+            try:
+                return self._locked(lambda file: self._adopt_or_ask(file, refused, claims, early=False), patience)
+            except BridgeError as error:
+                self._failure = error
+                raise
+            finally:
+                self._rounds += 1
+        finally:
+            self._lock.release()
 
-    def _cache(self) -> msal.SerializableTokenCache:
-        cache = msal.SerializableTokenCache()
-        if serialised := self._store.read(self._settings.name):
-            cache.deserialize(serialised)
-        return cache
+    def _locked(self, act: Callable[[TokenFile], Secret], patience: float) -> Secret:
+        self._still_refused()
+        with self.store.locked(self.settings.name, patience=patience) as file:
+            return act(file)
 
-    def _save(self, cache: msal.SerializableTokenCache) -> None:
-        if cache.has_state_changed:
-            self._store.write(self._settings.name, cache.serialize())
+    def _adopt_or_ask(self, file: TokenFile, refused: Secret | None, claims: str | None, *, early: bool) -> Secret:
+        record = file.read()
+        if (grant := self._usable(record, early=early)) is not None:
+            return self._take(grant)  # another process has refreshed
+        return self._ask(file, record, claims, patient=not early)
+
+    def _ask(self, file: TokenFile, record: Record, claims: str | None, *, patient: bool) -> Secret:
+        try:
+            fresh = self.asking.refreshed(record, claims, patient=patient)
+        except (NeedsSignIn, ConfigError) as error:
+            self._note(file, record, error, claims)
+            raise
+        grant = fresh.grant
+        if grant is None:
+            raise BadUpstream("a refresh without a token")
+        try:
+            file.write(fresh)
+        except ConfigError as error:
+            # a full disk: the token is good all the same, and the file still holds the former sign-in
+            log.error("account %r: %s", self.settings.name, error)
+        if record.trouble is not None:
+            log.info("account %r: the sign-in works again", self.settings.name)
+        return self._take(grant)
+
+    def _usable(self, record: Record, *, early: bool) -> Grant | None:
+        """The stored token, if it is another one than the refused, made with our settings, and good."""
+        grant = record.grant
+        if grant is None or grant.made_for != self.settings.fingerprint:
+            return None
+        dead = self._dead is not None and grant.token == self._dead.reveal()
+        now = self.clock.now().timestamp()
+        # a clock that was set back makes a token look younger than it can be
+        good = grant.obtained <= now + 60 and now < (grant.renews if early else grant.ends)
+        return grant if good and not dead else None
+
+    def _take(self, grant: Grant) -> Secret:
+        now, wall = self.clock.monotonic(), self.clock.now().timestamp()
+        token = Secret(grant.token)
+        self._held = _Held(token, now + grant.renews - wall, now + grant.ends - wall)
+        self._refusal = None
+        return token
+
+    def _note(self, file: TokenFile, record: Record, error: BridgeError, claims: str | None) -> None:
+        """Remember what time does not mend, here and (a sign-in that has ended) in the file, and log it once."""
+        told_once(self, file, record, error, claims)
+        seconds = _NEEDS_SIGN_IN_SECONDS if isinstance(error, NeedsSignIn) else _MISTAKE_SECONDS
+        until = self.clock.monotonic() + seconds
+        self._refusal = _Refusal(error, until, self.store.stamp(self.settings.name))
+
+    def _still_refused(self) -> None:
+        refusal = self._refusal
+        if refusal is None or self.clock.monotonic() >= refusal.until:
+            return
+        if refusal.stamp == self.store.stamp(self.settings.name):
+            raise _again(refusal.error)
+        self._refusal = None  # somebody has signed in
+
+    def forget(self) -> None:
+        """Know nothing but what is in the store."""
+        self._held = self._dead = self._refusal = self._failure = None
 
     def close(self) -> None:
-        self._http.close()
+        self.asking.http.close()
 
 
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
-
-
-class _Http:
-    """The session that MSAL uses: a timeout on all, and the CA file that was named before the environment's."""
-
-    def __init__(self, verify: str | bool) -> None:
-        self._session = requests.Session()
-        self._session.auth = _as_it_is  # else a ~/.netrc would send its password to the sign-in service
-        self._verify = verify
-
-    def get(self, url: str, **options: Any) -> requests.Response:
-        return self._session.get(url, **self._with(options))
-
-    def post(self, url: str, **options: Any) -> requests.Response:
-        return self._session.post(url, **self._with(options))
-
-    def _with(self, options: dict[str, Any]) -> dict[str, Any]:
-        options.setdefault("timeout", _TIMEOUT)
-        if self._verify is not True:
-            # given with each request: REQUESTS_CA_BUNDLE would win over the session's own setting
-            options["verify"] = self._verify
-        return options
-
-    def close(self) -> None:
-        self._session.close()
+def _again(error: BridgeError) -> BridgeError:
+    """What others were told already. A wrong configuration is logged by who hears of it first, not by everybody."""
+    return Busy(str(error), _MISTAKE_SECONDS) if isinstance(error, ConfigError) else copy.copy(error)
 
 
 def open_account(settings: AccountSettings, store: TokenStore, clock: Clock) -> SignedInAccount:
     """An account's token source. Nothing is sent before the first token is asked for."""
-    return SignedInAccount(settings, store, clock)
-
-
-def sign_in(settings: AccountSettings, store: TokenStore, clock: Clock, show: Callable[[str], None]) -> str:
-    """Sign in interactively and keep the result; returns the user's name."""
-    account = SignedInAccount(settings, store, clock)
-    try:
-        return account.sign_in(show)
-    finally:
-        account.close()
+    return SignedInAccount(settings, store, clock, Asking(settings, clock, Http(settings.verify, clock)))

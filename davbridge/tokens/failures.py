@@ -1,4 +1,4 @@
-"""What Entra refuses, in our words: one table from AADSTS codes to errors and advice (facts: Graph §10.5, §10.6)."""
+"""What Entra and the network refuse, in our words; the sentences are `advice`'s (facts: Graph §10.5, §10.6)."""
 
 from __future__ import annotations
 
@@ -9,63 +9,107 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+from msal.exceptions import MsalServiceError
 
 from davbridge.errors import BadUpstream, BridgeError, Busy, ConfigError, NeedsSignIn
+from davbridge.redact import redact
+from davbridge.tokens import advice
+from davbridge.tokens.advice import ADVICE, Mends
+from davbridge.tokens.settings import AccountSettings
 
 _UNAVAILABLE = re.compile(r"HTTP status: (408|429|5\d\d)\b")
 """In MSAL's words about a discovery document that did not come."""
-
-_CONFIGURATION = {
-    7000215: "the client secret is wrong: use the secret's value, not its id",
-    7000222: "the client secret has expired: make a new one in the app registration",
-    7000218: "the app registration must allow public client flows for device code sign-in",
-    700016: "no application with this client_id exists in the tenant",
-    90002: "no such tenant",
-    50059: "the tenant must be named: `common` has no application sign-in",
-    500011: "the Graph host does not belong to this tenant: check `cloud`",
-    50194: "the app registration is for one tenant only: name the tenant instead of `common`",
-    65001: "an administrator must consent to the app's permissions",
-    1002012: "the scope is wrong: check `cloud`",
-}
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_PASSING = ("temporarily_unavailable", "server_error", "slow_down")
+_SETUP = ("invalid_client", "unauthorized_client", "invalid_scope", "invalid_request", "invalid_resource")
 
 
-def failure(account: str, result: Mapping[str, Any]) -> BridgeError:
-    """The error for MSAL's failure dictionary."""
-    error = str(result.get("error", ""))
+class Challenged(NeedsSignIn):
+    """`claims`: what Microsoft wants to be asked for in the next sign-in; empty for nothing special."""
+
+    def __init__(self, message: str, claims: str = "") -> None:
+        super().__init__(message)
+        self.claims = claims
+
+
+def failure(settings: AccountSettings, result: Mapping[str, Any], *, needs_person: bool) -> BridgeError:
+    """The error for MSAL's failure dictionary. `needs_person`: whether a sign-in is something that can be done."""
+    error, codes = str(result.get("error", "")), _codes(result)
+    known = next((code for code in codes if code in ADVICE), None)
+    prefix = f"account {settings.name!r}: "
+    if known is not None:
+        found = ADVICE[known]
+        told = f"{prefix}{_sentence(settings, known, needs_person=needs_person)} (AADSTS{known})"
+        if found.mends is Mends.TIME:
+            return Busy(told)
+        if found.mends is Mends.SETUP:
+            return ConfigError(told)
+        if needs_person or found.mends is Mends.SIGN_IN:
+            return Challenged(told, str(result.get("claims") or ""))
+        return ConfigError(told)
+    description = str(result.get("error_description", ""))
+    text = (
+        description.split("\n", maxsplit=1)[0]
+        .split(" Trace ID:", maxsplit=1)[0]
+        .split(" Timestamp:", maxsplit=1)[0]
+        .strip()
+    )
+    text = redact(text)[:300] or error or "no reason given"
+    if error in _PASSING:
+        return Busy(f"{prefix}the Microsoft sign-in service is unavailable for now")
+    if error in _SETUP or not needs_person:
+        return ConfigError(f"{prefix}Microsoft refuses the sign-in: {text}")
+    return NeedsSignIn(f"{prefix}sign in again (`davbridge login {settings.name}`): {text}")
+
+
+def _codes(result: Mapping[str, Any]) -> list[int]:
+    """The AADSTS codes; in redirects and some answers they are in the text only."""
     codes = result.get("error_codes") or []
-    text = str(result.get("error_description", "")).split("\n")[0].split(" Trace ID:")[0].split(" Timestamp:")[0]
-    for code in codes:
-        if code in _CONFIGURATION:
-            return ConfigError(f"account {account!r}: {_CONFIGURATION[code]} (AADSTS{code})")
-    if error == "temporarily_unavailable" or any(code in (90033, 90024) for code in codes):
-        return Busy(f"account {account!r}: the Microsoft sign-in service is unavailable for now")
-    if error in ("invalid_client", "unauthorized_client", "invalid_scope", "invalid_request"):
-        return ConfigError(f"account {account!r}: Microsoft refuses the sign-in: {text or error}")
-    return NeedsSignIn(f"account {account!r} must sign in again (`davbridge login {account}`): {text or error}")
+    listed = [int(code) for code in codes if str(code).isdigit()] if isinstance(codes, list) else []
+    written = re.findall(r"AADSTS(\d{4,9})", str(result.get("error_description", "")))
+    return [*listed, *(int(code) for code in written)]
+
+
+def _sentence(settings: AccountSettings, code: int, *, needs_person: bool) -> str:
+    words = {"name": settings.name, "client_id": settings.client_id, "tenant": settings.tenant}
+    admin = advice.ADMIN_CONSENT.format(**words)
+    consent = advice.CONSENT.format(**words, admin_consent=admin) if needs_person else admin
+    if code == 7000215 and settings.client_secret is not None and _GUID.fullmatch(settings.client_secret().reveal()):
+        return advice.NOT_A_VALUE
+    login = f"`davbridge login {settings.name}`"
+    return ADVICE[code].sentence.format(**words, login=login, consent=consent, admin_consent=admin)
 
 
 @contextmanager
-def translated(account: str, authority: str) -> Iterator[None]:
+def translated(settings: AccountSettings) -> Iterator[None]:
     """Turn what MSAL and its HTTP client raise into our errors, which name the host."""
-    host = urlsplit(authority).netloc
+    host = urlsplit(settings.authority).netloc
+    prefix = f"account {settings.name!r}: "
+    if settings.method == "managed_identity":
+        host = "of this machine's managed identity"
     try:
         yield
     except requests.Timeout as error:
-        raise Busy(f"account {account!r}: the sign-in service {host} does not answer") from error
+        raise Busy(f"{prefix}the sign-in service {host} does not answer") from error
     except requests.exceptions.SSLError as error:
-        raise BadUpstream(f"account {account!r}: the certificate of {host} cannot be trusted") from error
-    except requests.HTTPError as error:
-        # MSAL raises it for a 5xx of the token endpoint
-        raise Busy(f"account {account!r}: the sign-in service {host} is unavailable for now") from error
+        raise BadUpstream(f"{prefix}the certificate of {host} cannot be trusted") from error
+    except (requests.HTTPError, MsalServiceError) as error:
+        # MSAL raises either for a 5xx of the token endpoint
+        raise Busy(f"{prefix}the sign-in service {host} is unavailable for now") from error
     except requests.RequestException as error:
-        raise BadUpstream(f"account {account!r}: the sign-in service {host} cannot be reached") from error
+        raise BadUpstream(f"{prefix}the sign-in service {host} cannot be reached") from error
     except ValueError as error:
-        # MSAL raises ValueError for an authority whose discovery document is missing or an error
-        told = f"{error} {error.__context__}"
-        if "AADSTS90002" in told or "invalid_tenant" in told:
-            raise ConfigError(f"account {account!r}: no such tenant (AADSTS90002); check `tenant`") from error
-        if _UNAVAILABLE.search(told):
-            raise Busy(f"account {account!r}: the sign-in service {host} is unavailable for now") from error
-        if "tenant" in str(error) or "authority" in str(error).lower():
-            raise ConfigError(f"account {account!r}: {authority} is not a sign-in authority: check `tenant`") from error
-        raise BadUpstream(f"account {account!r}: the sign-in service {host} answered nonsense") from error
+        raise _nonsense(settings, prefix, host, error) from error
+
+
+def _nonsense(settings: AccountSettings, prefix: str, host: str, error: ValueError) -> BridgeError:
+    """MSAL raises ValueError for an authority whose discovery document is missing or an error, and for non-JSON."""
+    told = f"{error} {error.__context__}"
+    if "AADSTS90002" in told or "invalid_tenant" in told:
+        sentence = ADVICE[90002].sentence.format(tenant=settings.tenant)
+        return ConfigError(f"{prefix}{sentence} (AADSTS90002)")
+    if _UNAVAILABLE.search(told):
+        return Busy(f"{prefix}the sign-in service {host} is unavailable for now")
+    if settings.method != "managed_identity" and ("tenant" in str(error) or "authority" in str(error).lower()):
+        return ConfigError(f"{prefix}{settings.authority} is not a sign-in authority: check `tenant`")
+    return BadUpstream(f"{prefix}the sign-in service {host} answered nonsense")

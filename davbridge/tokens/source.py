@@ -1,4 +1,4 @@
-"""What the transport needs of a sign-in: a token, a fresher one, or a clear error."""
+"""What the transport needs of a sign-in: a token, another one than the refused, or a clear error."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from davbridge.redact import Secret
 class TokenSource(Protocol):
     """Gives bearer tokens; instances are shared by all threads."""
 
-    def token(self, *, refresh: bool = False, claims: str | None = None) -> Secret:
+    def token(self, *, refused: Secret | None = None, claims: str | None = None) -> Secret:
         """A token that is good now.
 
-        `refresh` asks for another one than the last (Graph said 401); `claims` is the JSON of a claims challenge.
+        `refused` is the one that Graph has just answered 401 to: another one is given, and of all the requests that
+        come back with the same token one makes a refresh. `claims` is the JSON of a claims challenge.
 
         Raises:
             NeedsSignIn: a person must sign in again.
@@ -29,6 +30,6 @@ class FixedToken:
     def __init__(self, value: str) -> None:
         self._value = Secret(value)
 
-    def token(self, *, refresh: bool = False, claims: str | None = None) -> Secret:
+    def token(self, *, refused: Secret | None = None, claims: str | None = None) -> Secret:
         """The token, whatever is asked."""
         return self._value

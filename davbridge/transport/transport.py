@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from davbridge import __version__, deadline
 from davbridge.clock import Clock
 from davbridge.errors import BadUpstream, Busy, UnknownOutcome
-from davbridge.redact import origin
+from davbridge.redact import Secret, origin
 from davbridge.transport.gate import Gates, MemoryGates
 from davbridge.transport.hosts import HostRules, host_key
 from davbridge.transport.message import Outgoing, Reply
@@ -76,12 +76,15 @@ class Transport:
             raise BadUpstream("a token would have gone to a host that is not Graph's")
         host = host_key(request.address)
         number = 1
-        refresh, refreshed, claims = False, False, None
+        refused: Secret | None = None
+        claims: str | None = None
+        challenges: list[str | None] = []
         while True:
             self._pause(self._gates.remaining(host), "Microsoft throttles us")
             try:
-                reply = self._try(request, refresh=refresh, claims=claims)
-                refresh, claims = False, None
+                token = request.auth.token(refused=refused, claims=claims) if request.auth is not None else None
+                refused, claims = None, None
+                reply = self._try(request, token)
             except Broken as broken:
                 again = None if request.once else self._policy.after_break(number, safe=request.safe, sent=broken.sent)
                 if again is None:
@@ -90,8 +93,10 @@ class Transport:
                 self._pause(again.pause, "Microsoft cannot be reached")
                 number += 1
                 continue
-            if reply.status == 401 and request.auth is not None and not refreshed:
-                refresh, refreshed, claims = True, True, _claims(reply)
+            if token is not None and _wants_another(reply, challenges):
+                # once; and once more for claims of which the first 401 did not tell
+                refused, claims = token, _claims(reply)
+                challenges.append(claims)
                 continue
             decision = self._policy.after_status(
                 number, reply.status, reply.headers, safe=request.safe, now=self._clock.now()
@@ -104,12 +109,12 @@ class Transport:
             self._pause(decision.pause, "Microsoft throttles us" if decision.shared else "Microsoft is in trouble")
             number += 1
 
-    def _try(self, request: Outgoing, *, refresh: bool, claims: str | None) -> Reply:
+    def _try(self, request: Outgoing, token: Secret | None) -> Reply:
         headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity" if request.stream else "gzip"}
         headers |= {"Connection": "keep-alive", **request.headers}
-        if request.auth is not None:
+        if token is not None:
             headers["client-request-id"] = str(uuid.uuid4())
-            headers["Authorization"] = f"Bearer {request.auth.token(refresh=refresh, claims=claims).reveal()}"
+            headers["Authorization"] = f"Bearer {token.reveal()}"
         left = deadline.current(self._clock).remaining()
         if left <= 0:
             raise Busy("the request took too long", 5.0)
@@ -142,6 +147,14 @@ class Transport:
 
     def _note(self, request: Outgoing, what: str, again: Again) -> None:
         log.info("%s %s: %s; again in %.1f s", request.method, origin(request.address), what, again.pause)
+
+
+def _wants_another(reply: Reply, challenges: list[str | None]) -> bool:
+    """Whether another token may help. Conditional access sends its challenge with 403, too (facts: Graph §10.8)."""
+    told = _claims(reply)
+    if reply.status == 401 and not challenges:
+        return True
+    return reply.status in (401, 403) and told is not None and told not in challenges and len(challenges) < 2
 
 
 def _claims(reply: Reply) -> str | None:

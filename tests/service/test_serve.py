@@ -110,8 +110,8 @@ def wrong_key(data: dict) -> None:
     ("mistake", "message"),
     [
         (wrong_secret, "the client secret is wrong"),
-        (wrong_tenant, "account 'contoso': no such tenant (AADSTS90002)"),
-        (wrong_client, "no application with this client_id"),
+        (wrong_tenant, "account 'contoso': there is no tenant nowhere.onmicrosoft.com"),
+        (wrong_client, "has no app with the client_id"),
         (wrong_site, "nowhere"),
         (wrong_library, "Documents"),
         (wrong_key, "did you mean 'listen'?"),
@@ -194,6 +194,6 @@ def test_login_by_device_code(config: Path, emulator: Emulator) -> None:
     assert done.returncode == 0, done.stderr
     assert "enter the code" in done.stdout
     assert f"contoso: signed in as {emulator.user}" in done.stdout
-    tokens = config.parent / "state" / "tokens" / "contoso.json"
+    tokens = config.parent / "state" / "tokens" / "contoso.tokens"
     assert tokens.stat().st_mode & 0o777 == 0o600
     assert run("check", "--config", str(config)).returncode == 0

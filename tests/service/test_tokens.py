@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from davbridge.app import settings
+from davbridge.accounts import settings
 from davbridge.clock import SystemClock
 from davbridge.emulator import Emulator
 from davbridge.tokens import SignedInAccount, TokenStore, open_account
@@ -27,11 +27,11 @@ def emulator() -> Iterator[Emulator]:
 @pytest.fixture
 def open_one(emulator: Emulator, tmp_path: Path) -> Iterator[Open]:
     """Opens the account as another process does."""
-    account = configuration(emulator, tmp_path).accounts["contoso"]
+    config = configuration(emulator, tmp_path)
     with ExitStack() as stack:
 
         def open_() -> SignedInAccount:
-            opened = open_account(settings("contoso", account), TokenStore(tmp_path / "tokens"), SystemClock())
+            opened = open_account(settings(config, "contoso"), TokenStore(tmp_path / "tokens"), SystemClock())
             stack.callback(opened.close)
             return opened
 
@@ -56,17 +56,20 @@ def test_the_second_takes_the_stored_one(emulator: Emulator, open_one: Open) -> 
 def test_a_refresh_of_one_serves_both(emulator: Emulator, open_one: Open) -> None:
     """Graph refuses the token to both: one refreshes, the other takes what it has stored."""
     one, two = open_one(), open_one()
-    old = one.token().reveal()
-    assert two.token().reveal() == old
-    assert issued(emulator, lambda: one.token(refresh=True)) == 1
-    assert issued(emulator, lambda: two.token(refresh=True, claims='{"a":1}')) == 0
-    assert old != two.token().reveal() == one.token().reveal()
+    old = one.token()
+    assert two.token() == old
+    assert issued(emulator, lambda: one.token(refused=old)) == 1
+    assert issued(emulator, lambda: two.token(refused=old, claims='{"a":1}')) == 0
+    assert old != two.token() == one.token()
 
 
 def test_a_stored_token_that_is_refused_is_refreshed(emulator: Emulator, open_one: Open) -> None:
     """When Graph does not take the stored one either, the next refresh is a real one."""
     one, two = open_one(), open_one()
-    one.token(), two.token()
-    one.token(refresh=True), two.token(refresh=True)
-    assert issued(emulator, lambda: two.token(refresh=True)) == 1
-    assert one.token().reveal() != two.token().reveal()
+    first = one.token()
+    two.token()
+    second = one.token(refused=first)
+    assert two.token(refused=first) == second
+    assert issued(emulator, lambda: two.token(refused=second)) == 1
+    assert one.token() == second
+    assert one.token(refused=second) == two.token()

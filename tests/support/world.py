@@ -64,6 +64,8 @@ class World:
         """Empty drives and an empty state file."""
         self.emulator.reset()
         self.forget()
+        for account in self.bridge.accounts.values():
+            account.forget()
         _empty(self.bridge.database)
         if self.workers_state:
             database = open_database(self.workers_state)

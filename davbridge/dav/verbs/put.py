@@ -18,7 +18,7 @@ from davbridge.dav.message import Headers, Request, Response
 from davbridge.dav.refusal import Refusal
 from davbridge.dav.spool import spooled
 from davbridge.drivers.overlay import Reserves
-from davbridge.drivers.protocol import Item, Times, Written
+from davbridge.drivers.protocol import Item, NeedsAccount, Times, Written
 from davbridge.errors import BodyTruncated, NotFound, Unsupported
 
 # they always send an empty PUT before the content (clients §2 rule 7); other clients mean an empty file by it
@@ -40,6 +40,9 @@ def handle(request: Request) -> Response:
         require_unlocked(request, request.path, member=member)
     if_match, if_absent = _preconditions(request)
     times = _times(request)
+    if isinstance(request.driver, NeedsAccount):
+        # a large upload must not be read, nor a chunked one spooled, for a sign-in that has ended
+        request.driver.require_account(request.path)
     with _body(request) as body:
         if body.length == 0 and _EMPTY_FIRST.search(request.agent) and _stat(request) is None:
             return _reserve(request)

@@ -4,20 +4,42 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from davbridge.tokens.methods import client_secret, device_code
+from davbridge.tokens.http import Http
+from davbridge.tokens.methods import (
+    browser,
+    certificate,
+    client_secret,
+    device_code,
+    managed_identity,
+    workload_identity,
+)
+from davbridge.tokens.methods.visitor import Visitor
+from davbridge.tokens.settings import AccountSettings, SignInMethod
+
+__all__ = ["METHODS", "Method", "Visitor"]
 
 
 class Method(Protocol):
-    """A module that signs in with MSAL."""
+    """A module that signs in with MSAL. Both functions return MSAL's result dictionary, and raise what MSAL raises."""
 
-    def application(self, settings: Any, cache: Any, http: Any) -> Any:
-        """The MSAL application."""
+    needs_person: bool
+    """Whether somebody has to be there for the first token."""
 
-    def acquire(self, application: Any, scopes: list[str], *, refresh: bool, claims: str | None) -> Any:
-        """A token without a person: MSAL's result dictionary, or None when nobody has signed in."""
+    def acquire(self, settings: AccountSettings, cache: Any, http: Http, claims: str | None) -> Any:
+        """A new token without a person, never one from the cache; None when nobody has signed in.
 
-    def sign_in(self, application: Any, scopes: list[str], show: Any) -> Any:
-        """A token with a person's help."""
+        `claims` is the JSON of a claims challenge. What the next refresh needs is in `cache` afterwards.
+        """
+
+    def sign_in(self, settings: AccountSettings, cache: Any, http: Http, visitor: Visitor, claims: str | None) -> Any:
+        """A token with a person's help; `cache` is empty before."""
 
 
-METHODS: dict[str, Method] = {"client_secret": client_secret, "device_code": device_code}
+METHODS: dict[SignInMethod, Method] = {
+    "device_code": device_code,
+    "browser": browser,
+    "client_secret": client_secret,
+    "certificate": certificate,
+    "managed_identity": managed_identity,
+    "workload_identity": workload_identity,
+}

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import msal
+from davbridge.errors import ConfigError
+from davbridge.tokens.http import Http
+from davbridge.tokens.methods.clients import confidential_client, for_itself
+from davbridge.tokens.methods.visitor import Visitor
+from davbridge.tokens.settings import AccountSettings
+
+needs_person = False
 
 
-def application(settings: Any, cache: Any, http: Any) -> msal.ConfidentialClientApplication:
-    """The confidential client."""
-    return msal.ConfidentialClientApplication(
-        settings.client_id,
-        client_credential=settings.client_secret.reveal(),
-        authority=settings.authority,
-        token_cache=cache,
-        http_client=http,
-        instance_discovery=None if settings.instance_discovery else False,
-    )
+def acquire(settings: AccountSettings, cache: Any, http: Http, claims: str | None) -> Any:
+    """With the secret as it is now: a new one is taken without a restart.
+
+    Raises:
+        ConfigError: the secret is not where it should be.
+    """
+    if settings.client_secret is None:
+        raise ConfigError(f"account {settings.name!r} needs client_secret")
+    try:
+        secret = settings.client_secret()
+    except ValueError as error:
+        raise ConfigError(f"account {settings.name!r}: client_secret: {error}") from None
+    return for_itself(confidential_client(settings, secret.reveal(), cache, http), settings, claims)
 
 
-def acquire(application: Any, scopes: list[str], *, refresh: bool, claims: str | None) -> Any:
-    """A token from the cache or from Entra; MSAL looks into its cache by itself unless told to forget."""
-    if refresh:
-        application.remove_tokens_for_client()
-    return application.acquire_token_for_client(scopes=scopes, claims_challenge=claims)
-
-
-def sign_in(application: Any, scopes: list[str], show: Callable[[str], None]) -> Any:
+def sign_in(settings: AccountSettings, cache: Any, http: Http, visitor: Visitor, claims: str | None) -> Any:
     """Nobody is needed."""
-    return acquire(application, scopes, refresh=True, claims=None)
+    return acquire(settings, cache, http, claims)

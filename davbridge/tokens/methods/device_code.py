@@ -1,40 +1,40 @@
-"""Sign-in of a person on another device (RFC 8628; facts: Graph §10.2). Refresh tokens are kept and rotated."""
+"""Sign-in of a person on another device (RFC 8628; facts: Graph §10.2). Needs no redirect URI and no browser here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
 from typing import Any
 
-import msal
+import requests
+from msal.exceptions import MsalServiceError
+
+from davbridge.tokens.http import Http
+from davbridge.tokens.methods.clients import public_client, refreshed
+from davbridge.tokens.methods.visitor import Visitor
+from davbridge.tokens.settings import AccountSettings
+
+needs_person = True
 
 
-def application(settings: Any, cache: Any, http: Any) -> msal.PublicClientApplication:
-    """The public client."""
-    return msal.PublicClientApplication(
-        settings.client_id,
-        authority=settings.authority,
-        token_cache=cache,
-        http_client=http,
-        instance_discovery=None if settings.instance_discovery else False,
-    )
+def acquire(settings: AccountSettings, cache: Any, http: Http, claims: str | None) -> Any:
+    """By the refresh token."""
+    return refreshed(public_client(settings, cache, http), settings, claims)
 
 
-def acquire(application: Any, scopes: list[str], *, refresh: bool, claims: str | None) -> Any:
-    """A token by the refresh token of the one account in the store."""
-    accounts = application.get_accounts()
-    if not accounts:
-        return None
-    return application.acquire_token_silent_with_error(
-        scopes, account=accounts[0], force_refresh=refresh, claims_challenge=claims
-    )
-
-
-def sign_in(application: Any, scopes: list[str], show: Callable[[str], None]) -> Any:
+def sign_in(settings: AccountSettings, cache: Any, http: Http, visitor: Visitor, claims: str | None) -> Any:
     """Show the code, then wait until the person has typed it, or its 15 minutes are over."""
-    flow = application.initiate_device_flow(scopes=scopes)
+    application = public_client(settings, cache, http)
+    flow = application.initiate_device_flow(scopes=list(settings.scopes), claims_challenge=claims)
     if "user_code" not in flow:
         return flow
-    show(str(flow["message"]))
-    for known in application.get_accounts():
-        application.remove_account(known)  # one account a file: signing in again replaces the former
-    return application.acquire_token_by_device_flow(flow)
+    visitor.show(str(flow["message"]))
+    while True:
+        try:
+            # a new application each time: MSAL answers from memory for a minute after a 5xx
+            application = public_client(settings, cache, http)
+            return application.acquire_token_by_device_flow(flow, claims_challenge=claims)
+        except (requests.RequestException, MsalServiceError):
+            # the person may be typing: one bad answer is no reason to begin again
+            if time.time() >= flow["expires_at"]:
+                raise
+            time.sleep(float(flow.get("interval", 5)))

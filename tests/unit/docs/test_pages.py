@@ -16,6 +16,25 @@ def test_the_service_can_read_its_configuration() -> None:
     assert settings.get("ConfigurationDirectoryMode", "0755") == "0755"
 
 
+def test_setup_entra_knows_what_the_bridge_says() -> None:
+    """Each way to sign in has its section, and each code and quoted sentence is one that the bridge has."""
+    from davbridge.tokens import METHODS
+    from davbridge.tokens.advice import ADVICE
+
+    page = (ROOT / "docs" / "setup-entra.md").read_text()
+    for method in METHODS:
+        assert re.search(rf"^## 2\w\. .*`{method}`", page, re.MULTILINE), method
+    lists = re.findall(r"AADSTS(\d+(?:, \d+)*)", page)
+    codes = {int(code) for found in lists for code in found.split(", ")}
+    assert len(codes) > 10
+    assert codes <= set(ADVICE)
+    said = "\n".join(file.read_text() for file in (ROOT / "davbridge").rglob("*.py"))
+    said = re.sub(r'"\s*f?"', "", said)  # strings that are written in parts
+    for sentence in re.findall(r"`(\w+(?: [\w.]+){2,})`", page):
+        if not sentence.startswith("davbridge"):
+            assert sentence in said, sentence
+
+
 def test_the_laws_are_written_down() -> None:
     """Every law that a comment or a page cites is in docs/architecture.md."""
     laws = (ROOT / "docs" / "architecture.md").read_text().split("## The laws")[1].split("\n## ")[0]

@@ -119,18 +119,18 @@ def test_a_connection_that_was_never_made() -> None:
 
 def test_401_refreshes_once() -> None:
     """Another token, then the answer is handed up; the claims of a challenge are passed on."""
-    asked: list[tuple[bool, str | None]] = []
+    asked: list[tuple[Secret | None, str | None]] = []
 
     class Tokens:
-        def token(self, *, refresh: bool = False, claims: str | None = None) -> Secret:
-            asked.append((refresh, claims))
+        def token(self, *, refused: Secret | None = None, claims: str | None = None) -> Secret:
+            asked.append((refused, claims))
             return Secret("x")
 
     challenge = 'Bearer error="insufficient_claims", claims="eyJhIjoxfQ"'
     script = Script(status(401, www_authenticate=challenge), status(401))
     request = Outgoing("GET", GRAPH + "/me", auth=Tokens(), safe=True)
     assert transport(script, ManualClock()).send(request).status == 401
-    assert asked == [(False, None), (True, '{"a":1}')]
+    assert asked == [(None, None), (Secret("x"), '{"a":1}')]
 
 
 @pytest.mark.parametrize(

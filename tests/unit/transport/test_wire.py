@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from davbridge.tokens.account import _Http
+from davbridge.clock import SystemClock
+from davbridge.tokens.http import Http
 from davbridge.transport import Outgoing
 from davbridge.transport.wire import Wire
 
@@ -43,7 +44,7 @@ def test_netrc_is_not_read(
     netrc = tmp_path / "netrc"
     netrc.write_text("default login me password hidden\n")
     monkeypatch.setenv("NETRC", str(netrc))
-    wire, http = Wire(True, 1), _Http(True)
+    wire, http = Wire(True, 1), Http(True, SystemClock())
     wire.send(Outgoing("GET", url), {}, 5)
     wire.send(Outgoing("GET", url), {"Authorization": "Bearer t0ken"}, 5)
     http.get(url)

@@ -1,0 +1,39 @@
+"""What `status` and `check` say of accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from davbridge.app import Bridge
+from davbridge.tokens import AccountReport, report
+
+
+def account_reports(bridge: Bridge) -> dict[str, AccountReport]:
+    """Each account, from its file."""
+    return {name: report(account) for name, account in bridge.accounts.items()}
+
+
+def as_json(reports: Mapping[str, AccountReport]) -> dict[str, dict[str, Any]]:
+    """For programs."""
+    return {name: asdict(one) for name, one in reports.items()}
+
+
+def show_account(name: str, one: AccountReport) -> None:
+    """For people."""
+    mark = "" if one.state == "ok" else "FAIL "
+    who = f", {one.who}" if one.who else ""
+    click.echo(f"{mark}account {name}: {one.state} ({one.method}{who}, tenant {one.tenant or 'of this machine'})")
+    if one.message:
+        click.echo(f"  what    {one.message}")
+    click.echo(f"  scopes  {' '.join(one.scopes)}")
+    if one.last_refresh:
+        until = f", would end unused on {one.sign_in_ends[:10]}" if one.sign_in_ends else ""
+        click.echo(f"  token   refreshed {one.last_refresh}, good until {one.token_ends}{until}")
+    if one.warning:
+        click.echo(f"  WARN    {one.warning}")
+    elif one.expires:
+        click.echo(f"  expires {one.expires[:10]}")
