@@ -24,7 +24,7 @@ from davbridge.drivers.uploads import MemoryUploads, Uploads
 from davbridge.errors import AlreadyExists, NotFound, ParentNotFound, PreconditionFailed, UnknownOutcome, Unsupported
 from davbridge.graph.client import Graph
 from davbridge.graph.drives import get_drive
-from davbridge.graph.items import create_folder, delete_item, read_back, update_item
+from davbridge.graph.items import create_folder, delete_item, get_folder, read_back, update_item
 from davbridge.graph.model import Drive, DriveItem, ItemRef
 from davbridge.mirror.file import MirrorFile
 from davbridge.mirror.folder import Mirrors
@@ -165,7 +165,6 @@ class GraphDriver:
         return to_item(made)
 
     def _make_folder(self, tree: Tree, parent: ItemRef, name: str) -> DriveItem:
-        began = self._clock.now()
         try:
             made = create_folder(tree.graph, parent, name)
             tree.cache.wrote_empty_folder(made)
@@ -174,8 +173,11 @@ class GraphDriver:
             found = read_back(tree.graph, parent.child(name))
             if found is None:
                 found = create_folder(tree.graph, parent, name)
-            if found.kind != "folder" or (began - found.created).total_seconds() > 120:
+            if found.kind != "folder":
                 raise
+            # ours, unless somebody has put something into it: our clock and Microsoft's are not compared
+            for _ in get_folder(tree.graph, own_ref(found))[1]:
+                raise AlreadyExists(f"a folder {name!r} exists already") from None
             tree.cache.wrote(found)
             return found
 
