@@ -16,6 +16,7 @@ from davbridge.mirror.mirror import TTL_SECONDS
 from davbridge.mirror.pen import Pen
 from davbridge.mirror.rows import item_of, values
 from davbridge.mirror.schema import COLUMNS
+from davbridge.store.database import Row
 
 MOST_AT_ONCE = 10_000
 """Rows of one transaction: about a second on a small machine."""
@@ -30,8 +31,8 @@ _STAGED = """SELECT s.id, s.parent, s.name, s.kind, s.size, s.etag, s.ctag, s.cr
     s.remote_drive, s.remote_id, '' FROM staged AS s WHERE s.id = ? AND s.drive = ?"""
 _VANISHED = """SELECT i.id FROM items AS i WHERE i.drive = ? AND i.id > ? AND i.written <= ? AND i.expires < ?
     AND NOT EXISTS (SELECT 1 FROM staged AS s WHERE s.id = i.id AND s.drive = i.drive) ORDER BY i.id LIMIT ?"""
-_UNCONFIRMED = """SELECT id FROM items WHERE drive = ? AND written <= ? AND fenced <= ?
-    AND (expires BETWEEN 0 AND ? OR expires BETWEEN ? AND 0)"""
+_UNCONFIRMED = """SELECT id, fenced FROM items WHERE drive = ? AND written <= ?
+    AND (expires >= 0 AND expires < ? OR expires BETWEEN ? AND 0)"""
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,8 @@ def apply(pen: Pen, number: int, found: Difference, began: float) -> None:
             pen.learn(item_of(row, drive_id), began, ttl=0.0)
     for item_id in found.vanished:
         row = pen.row(number, item_id)
-        if row is not None and row["written"] <= began and row["fenced"] <= pen.now:
-            pen.drop(number, item_id)
+        if row is not None and row["written"] <= began:
+            _drop(pen, number, row)
 
 
 def apply_in_parts(file: MirrorFile, number: int, began: float) -> None:
@@ -106,6 +107,17 @@ def apply_in_parts(file: MirrorFile, number: int, began: float) -> None:
 
 def drop_unconfirmed(pen: Pen, number: int, began: float) -> None:
     """A first enumeration is whole: what it has not told of, and nobody has read since it began, is gone."""
-    values = (number, began, pen.now, began + TTL_SECONDS - 0.001, -began)
+    values = (number, began, began + TTL_SECONDS, -began)
     for row in pen.sql.execute(_UNCONFIRMED, values).fetchall():
-        pen.drop(number, row[0])
+        _drop(pen, number, row)
+
+
+def _drop(pen: Pen, number: int, row: Row) -> None:
+    """An enumeration does not tell of a row: it is gone, or the enumeration lags behind a write of ours.
+
+    Nobody will tell of it again, so one that is still fenced is read by id at once.
+    """
+    if row["fenced"] > pen.now:
+        pen.recheck(number, row["id"])
+    else:
+        pen.drop(number, row["id"])

@@ -191,3 +191,21 @@ def test_a_crowd(emulator: Emulator, graph: Graph, tmp_path: Path) -> None:
 
     assert world.calls(look) == []
     mirrors.close()
+
+
+def test_a_fenced_write_that_others_deleted(world: Mirrored) -> None:
+    """What we made a moment ago and somebody deleted is gone with the new enumeration, which is all that tells of it."""
+    world.round()
+    world.driver.make_folder(p("/a"))
+    world.drive.delete("/a")
+    world.drive.expire_delta()
+    world.round()
+    assert world.names("/") == set()
+
+
+def test_a_fenced_write_that_the_first_enumeration_misses(world: Mirrored) -> None:
+    """The same where nothing was known before."""
+    world.driver.make_folder(p("/a"))
+    world.drive.delete("/a")
+    world.round()
+    assert world.names("/") == set()
