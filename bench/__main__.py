@@ -1,4 +1,4 @@
-"""`python -m bench [--quick]`: run every case on every server and print the ratios."""
+"""`python -m bench [--quick]`: run every case on every server and print the ratios. `mirror`: a large drive instead."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench import mirror
 from bench.cases import CASES, Case, Scale, ask_item, beside, download, list_large, upload
 from bench.large import FILES
 from bench.servers import Server, all_servers, helper
@@ -22,7 +23,12 @@ def main() -> int:
     """Exit status 1 when a transfer, or a large listing, moves the bridge's peak memory by 64 MiB or more."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="128 MiB instead of 2 GiB, fewer repetitions")
-    scale = QUICK if parser.parse_args().quick else FULL
+    parser.add_argument("what", nargs="?", choices=["servers", "mirror"], default="servers")
+    parser.add_argument("--items", type=int, default=1_000_000, help="of the drive that `mirror` measures")
+    given = parser.parse_args()
+    if given.what == "mirror":
+        return mirror.main(given.items)
+    scale = QUICK if given.quick else FULL
     console = Console()
     with (
         tempfile.TemporaryDirectory(prefix="davbridge-bench-") as folder,

@@ -65,6 +65,24 @@ def ask_item(server: Server, seconds: float, path: str = "/many/document%2000001
     return count / (time.perf_counter() - begin)
 
 
+def ask_items(server: Server, scale: Scale) -> float:
+    """PROPFINDs a second of single items, Depth 0, over 16 connections."""
+    connections, each = 16, scale.small_files // 2
+
+    def work(number: int) -> None:
+        connection = server.connect()
+        for _ in range(each):
+            path = server.path(f"/many/document%20{number + 1:05}.txt")
+            status, _ = connection.request("PROPFIND", path, headers="Depth: 0\r\n", body=_PROPFIND)
+            if status != 207:
+                raise AssertionError(f"{server.name}: PROPFIND answered {status}")
+
+    begin = time.perf_counter()
+    with ThreadPoolExecutor(connections) as pool:
+        list(pool.map(work, range(connections)))
+    return connections * each / (time.perf_counter() - begin)
+
+
 def beside(server: Server, floor: Server, scale: Scale) -> tuple[float, float, float]:
     """Both rates of `ask_item`, and their ratio: in short turns, so that a busy machine slows both."""
     ask_item(server, 0.3)
@@ -157,6 +175,7 @@ def _spread(server: Server, count: int, act: Callable[[Connection, int], tuple[i
 
 CASES = (
     Case(f"PROPFIND depth 1, {LISTED_FILES:,} files, warm", "1/s", list_folder),
+    Case("PROPFIND depth 0, 16 connections", "1/s", ask_items),
     Case("PUT of the big file", "MiB/s", upload),
     Case("GET of the big file, proxied", "MiB/s", download),
     Case("64 KiB ranges at random", "1/s", read_ranges),

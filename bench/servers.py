@@ -42,14 +42,22 @@ class Server:
         return self.prefix + below
 
     def peak_memory(self) -> int:
-        """Highest resident memory so far, in bytes (VmHWM)."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        found = re.search(r"VmHWM:\s+(\d+) kB", status)
-        return int(found[1]) * 1024 if found else 0
+        """Highest resident memory so far, in bytes (VmHWM), of the program and its workers together."""
+        total = 0
+        for pid in self._pids():
+            status = Path(f"/proc/{pid}/status").read_text()
+            found = re.search(r"VmHWM:\s+(\d+) kB", status)
+            total += int(found[1]) * 1024 if found else 0
+        return total
 
     def reset_peak(self) -> None:
         """Let `peak_memory` count from now on (proc(5), clear_refs)."""
-        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+        for pid in self._pids():
+            Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+    def _pids(self) -> list[int]:
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [self.pid, *map(int, children)]
 
 
 def free_port() -> int:
@@ -96,7 +104,7 @@ def wait_for(port: int, child: subprocess.Popen[bytes], log: Path, seconds: floa
 def all_servers(work: Path) -> Iterator[list[Server]]:
     """Bridge, rclone and stock WsgiDAV, each with the folder `/many` of 10,000 files in it."""
     with ExitStack() as stack:
-        emulator = stack.enter_context(_emulator(work))
+        emulator = stack.enter_context(emulated())
         yield [
             stack.enter_context(_bridge(work, emulator)),
             stack.enter_context(_rclone(work, emulator)),
@@ -105,7 +113,8 @@ def all_servers(work: Path) -> Iterator[list[Server]]:
 
 
 @contextmanager
-def _emulator(work: Path) -> Iterator[dict[str, str]]:
+def emulated() -> Iterator[dict[str, str]]:
+    """The emulator as a process of its own; gives what it tells of itself."""
     # its output is a pipe and not a log: the first line says where it listens
     child = subprocess.Popen(
         [sys.executable, "-m", "davbridge.emulator", "--json"], stdout=subprocess.PIPE, stdin=subprocess.PIPE
@@ -128,6 +137,16 @@ def _bin(program: str) -> str:
 
 @contextmanager
 def _bridge(work: Path, emulator: dict[str, str]) -> Iterator[Server]:
+    with bridge(work, emulator) as server:
+        yield _filled(server)
+
+
+@contextmanager
+def bridge(work: Path, emulator: dict[str, str], *, poll: float = 15.0, workers: int | None = None) -> Iterator[Server]:
+    """The bridge over the emulator's business drive; its state stays in `work`, for the next one.
+
+    With one worker the process is the one that serves; else it is the supervisor.
+    """
     from davbridge.auth.passwords import hash_password
 
     port = free_port()
@@ -136,7 +155,7 @@ def _bridge(work: Path, emulator: dict[str, str]) -> Iterator[Server]:
     configuration = work / "bridge.yaml"
     configuration.write_text(
         f"""
-server: {{listen: "127.0.0.1:{port}"}}
+server: {{listen: "127.0.0.1:{port}"{f", workers: {workers}" if workers else ""}}}
 state: {{directory: {work / "state"}}}
 accounts:
   bench:
@@ -153,6 +172,7 @@ policies:
     user: {emulator["user"]}
     download: proxy
     access: {{{USER}: write}}
+    poll: {poll}
 users:
   {USER}: {{password: "{hash_password(PASSWORD)}"}}
 """
@@ -161,7 +181,7 @@ users:
     command = [_bin("davbridge"), "serve", "--config", str(configuration)]
     with process(command, log) as child:
         wait_for(port, child, log)
-        yield _filled(Server("davbridge", f"http://127.0.0.1:{port}", "/bench", child.pid))
+        yield Server("davbridge", f"http://127.0.0.1:{port}", "/bench", child.pid)
 
 
 @contextmanager

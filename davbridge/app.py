@@ -27,7 +27,9 @@ from davbridge.drivers.uploads import UploadsTable
 from davbridge.edge import EdgeServer, Limits, Tls, make_server
 from davbridge.edge.accesslog import AccessLog
 from davbridge.edge.forwarded import Forwarded
+from davbridge.edge.metrics import MetricsPage
 from davbridge.errors import ConfigError
+from davbridge.figures import figures
 from davbridge.graph import Graph
 from davbridge.mirror.file import MirrorFile
 from davbridge.mirror.folder import Mirrors
@@ -127,8 +129,13 @@ def build(config: Config, clock: Clock, limits: Limits | None = None) -> Bridge:
         application = Forwarded(application, proxy.trusted)
     application = AccessLog(application, clock)
     tls = config.server.tls
+    metrics = config.server.metrics
     server = make_server(
-        application, config.server.listen, Tls(str(tls.certificate), str(tls.key)) if tls else None, limits
+        application,
+        config.server.listen,
+        Tls(str(tls.certificate), str(tls.key)) if tls else None,
+        limits,
+        [(metrics, MetricsPage(lambda: figures(drivers)))] if metrics else [],
     )
     transports = [graph.transport for graph in graphs.values()]
     return Bridge(

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support.dav import Dav
+from tests.support.serving import serving, write_configuration
 from tests.support.world import MOUNTS, World, add_nginx, add_tls, running_world
 
 # a machine that is busy with something else is no reason to fail
@@ -45,6 +46,18 @@ def dav(world: World, mount: str) -> Iterator[Dav]:
     client = world.dav(mount)
     yield client
     client.close()
+
+
+@pytest.fixture(scope="session")
+def workers(running: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a bridge with two worker processes, on the same emulator."""
+    folder = tmp_path_factory.mktemp("workers")
+    path = write_configuration(running.emulator, folder, listen="127.0.0.1:0", workers=2)
+    with serving(path) as served:
+        assert served.address, served.log
+        running.workers, running.workers_state = f"http://{served.address}", folder / "state"
+        yield running.workers
+        running.workers_state = None
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,14 @@ def _addresses(value: Any) -> Any:
     return addresses
 
 
+def _address(value: str) -> str:
+    try:
+        parse_listen(value)
+    except ConfigError:
+        raise ValueError(f"{value!r} is no address: write host:port (127.0.0.1:9180)") from None
+    return value
+
+
 def _usual_workers() -> int:
     """As many as the cores that this process may use; more than four seldom find work."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -85,7 +93,12 @@ class Server(Model):
     behind_proxy: BehindProxy | None = None
     workers: int = Field(default_factory=_usual_workers, ge=1, le=32)
     infinite_depth: int = Field(default=0, ge=0)
-    metrics: Annotated[str | None, _not_yet("leave it out")] = None
+    metrics: Annotated[str, AfterValidator(_address)] | None = None
+
+    @property
+    def addresses(self) -> list[str]:
+        """All that is listened on, the metrics' last."""
+        return [*self.listen, *([self.metrics] if self.metrics else [])]
 
 
 class State(Model):

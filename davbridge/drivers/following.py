@@ -8,7 +8,7 @@ from dataclasses import replace
 from davbridge.drivers.items import to_item
 from davbridge.drivers.protocol import Change, Changes, Item
 from davbridge.drivers.tree import Tree
-from davbridge.errors import Unsupported
+from davbridge.errors import Busy, Unsupported
 from davbridge.mirror import changes as mirror_changes
 from davbridge.mirror.finding import find
 from davbridge.mirror.keys import content_key
@@ -33,7 +33,10 @@ def changes(tree: Tree, path: DavPath, since: str, *, deep: bool, limit: int | N
     question = mirror_changes.Question(
         file.number(drive_id), folder, path, since, file.epoch, file.sequence, deep, limit
     )
+    generation = file.generation
     page = mirror_changes.changes(file, question)
+    if file.generation != generation or file.is_lost:
+        raise Busy("the mirror was lost meanwhile", 1.0)
     told = tuple(
         Change(one.path, None if one.row is None else _item(tree, one.row, drive_id), one.folder) for one in page.told
     )

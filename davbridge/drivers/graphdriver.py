@@ -87,6 +87,11 @@ class GraphDriver:
         owner = f" of {place.drive.owner}" if place.drive.owner else ""
         return f"{place.drive.kind} drive {place.drive.name!r}{owner}, root {place.root_name}"
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the drive has been found."""
+        return self._opened is not None
+
     def report(self) -> MirrorReport:
         """How the drive's mirror stands. Raises: as `probe`."""
         place, tree = self._open()

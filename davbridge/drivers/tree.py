@@ -23,6 +23,7 @@ from davbridge.mirror.keys import Key, content_key, key_of
 from davbridge.mirror.mirror import Mirror, Place
 from davbridge.mirror.urls import DownloadUrls
 from davbridge.paths import DavPath, fold
+from davbridge.store.database import Damaged
 
 PAGE = 200
 """Children that Graph tells with their folder in one call (§2.6)."""
@@ -124,10 +125,25 @@ class Tree:
         """
         folder, items, whole = self._listing(path)
         if not whole:
-            for _ in items:
-                pass  # into the mirror, page by page
-            items = self.cache.known_children(content_key(folder))
+            try:
+                items = self._taken_in(content_key(folder), items)
+            except Damaged:
+                # there is no mirror that could hold them
+                folder, items, _ = self._listing(path)
+                items = list(items)
         return folder, self._shown(items)
+
+    def _taken_in(self, key: Key, items: Iterable[DriveItem]) -> Iterable[DriveItem]:
+        """Into the mirror, page by page, and out of it again: memory holds no long folder. Raises: Damaged."""
+        file = self.cache.file
+        generation = file.generation
+        for _ in items:
+            if file.is_lost or file.generation != generation:
+                break
+        known = self.cache.known_children(key)
+        if file.is_lost or file.generation != generation:
+            raise Damaged("the mirror was lost meanwhile")
+        return known
 
     def _listing(self, path: DavPath) -> tuple[DriveItem, Iterable[DriveItem], bool]:
         """A folder, its children, and whether these come from the mirror; if not, each page is read as it is asked."""

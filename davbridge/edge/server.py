@@ -246,11 +246,19 @@ class EdgeServer:
 
 
 def make_server(
-    application: Any, listen: Sequence[str], tls: Tls | None = None, limits: Limits | None = None
+    application: Any,
+    listen: Sequence[str],
+    tls: Tls | None = None,
+    limits: Limits | None = None,
+    beside: Sequence[tuple[str, Any]] = (),
 ) -> EdgeServer:
-    """Servers for these addresses. Nothing is bound before `start`.
+    """Servers for these addresses, and for `beside`: addresses with applications of their own, without TLS.
+
+    Nothing is bound before `start`.
 
     Raises:
         ConfigError: an address is malformed, or the certificate cannot be used.
     """
-    return EdgeServer([Listener(parse_listen(one), application, tls, limits or Limits()) for one in listen])
+    listeners = [Listener(parse_listen(one), application, tls, limits or Limits()) for one in listen]
+    listeners += [Listener(parse_listen(one), other, None, Limits(threads=2)) for one, other in beside]
+    return EdgeServer(listeners)

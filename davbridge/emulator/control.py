@@ -1,4 +1,4 @@
-"""A plain-HTTP door for other processes: read the calls, plan faults, set quirks, advance the clock."""
+"""A plain-HTTP door for other processes: read the calls, plan faults, set quirks, advance the clock, change drives."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, fields
 
 from davbridge.emulator import faults
+from davbridge.emulator.blobs import Blob
 from davbridge.emulator.httpd import Request, Response
 from davbridge.emulator.world import World
 
@@ -23,7 +24,11 @@ _ACTIONS = {
 
 
 def control_application(world: World) -> Callable[[Request], Response]:
-    """`GET /calls`, `POST /reset`, `POST /fault {operation, action, nth, times, …}`, `POST /quirk`, `POST /advance`."""
+    """`GET /calls`, `POST /reset`, `POST /fault {operation, action, nth, times, …}`, `POST /quirk`, `POST /advance`.
+
+    Of a `drive`: `POST /generate {folders, files_per_folder, fanout}`, `POST /store {folder, names, text}`, and
+    `POST /expire`.
+    """
 
     def application(request: Request) -> Response:
         try:
@@ -54,6 +59,16 @@ def _act(world: World, request: Request) -> object:
                 setattr(world.quirks, name, value)
         case "POST", "/advance":
             world.clock.advance(float(body["seconds"]))
+        case "POST", "/generate":
+            drive = world.drives[body["drive"]]
+            drive.generate(drive.root, body["folders"], body["files_per_folder"], body["fanout"], 4096)
+        case "POST", "/store":
+            drive = world.drives[body["drive"]]
+            folder = drive.folder_for(drive.root, [body["folder"]])
+            for name in body["names"]:
+                drive.store(folder, name, Blob.of(body["text"].encode()), "replace")
+        case "POST", "/expire":
+            world.drives[body["drive"]].expire()
         case _:
             raise KeyError(request.path)
     return {}

@@ -209,6 +209,13 @@ class Drive:
             self.used += self.crowd.subtree_size(BASE)
             self._weigh(base.id, self.crowd.subtree_size(BASE))
 
+    def expire(self, code: str = "resyncChangesApplyDifferences") -> None:
+        """Let every delta token given so far be too old."""
+        with self.lock:
+            self.resync_code = code
+            self.sequence += 1
+            self.oldest_token = self.sequence
+
     def own(self, item: Item) -> Item:
         """Make an ordinary item of one of the crowd, which whoever changes an item has to do first."""
         with self.lock:

@@ -111,9 +111,7 @@ class DriveState:
 
     def expire_delta(self, code: str = "resyncChangesApplyDifferences") -> None:
         """Let every delta token given so far be too old: 410 with this inner code."""
-        self._drive.resync_code = code
-        self._drive.sequence += 1
-        self._drive.oldest_token = self._drive.sequence
+        self._drive.expire(code)
 
     @property
     def open_sessions(self) -> int:
@@ -203,14 +201,13 @@ class Emulator:
         return self.entra.issue(self.user, seconds)
 
     def reset(self) -> None:
-        """Empty every drive; forget calls, faults, quirks, sessions and time travel. Tokens stay good."""
+        """Empty every drive; forget calls, faults, quirks, sessions and time travel. Tokens and channels stay good."""
         for name in self.world.drives:
             self.drive(name).clear()
             self.world.drives[name].total = 5 * TEBIBYTE
         self.world.sessions.clear()
         self.world.copies.clear()
         self.world.subscriptions.clear()
-        self.world.tickets.clear()
         self.world.rewrites.clear()
         self.world.units.clear()
         self.clock.reset()

@@ -22,7 +22,7 @@ def drive_item(json: Json, *, drive_id: str = "") -> DriveItem:
         BadUpstream: it has no id.
     """
     try:
-        item_id, name = str(json["id"]), str(json.get("name", ""))
+        item_id, name = str(json["id"]), _text(json.get("name", ""))
     except KeyError:
         raise BadUpstream("Graph described an item without an id") from None
     parent = json.get("parentReference") or {}
@@ -48,6 +48,16 @@ def drive_item(json: Json, *, drive_id: str = "") -> DriveItem:
         remote=_remote(json.get("remoteItem")),
         download_url=Secret(url) if url else None,
     )
+
+
+def _text(value: object) -> str:
+    """A name as it can be stored and sent: Windows can make names with half of a surrogate pair."""
+    text = str(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def _kind(json: Json) -> str:

@@ -12,7 +12,7 @@ from davbridge.graph.failures import failure
 from davbridge.graph.items import FIELDS
 from davbridge.graph.model import DriveItem
 
-_TOP = 1000
+_OPTIONS = f"$top=1000&$select={FIELDS},deleted"
 _HEADERS = {"Prefer": "Include-Feature=AddToOneDrive"}
 
 
@@ -41,10 +41,9 @@ def get_delta(graph: Graph, drive_id: str, link: str = "") -> DeltaPage:
         Unsupported: there is no delta for this drive or cloud.
         BridgeError: all other failures, as `failures` says; BadUpstream for a page without a link.
     """
-    first = f"/drives/{drive_id}/root/delta?$top={_TOP}&$select={FIELDS},deleted"
-    reply = graph.send("GET", link or first, headers=_HEADERS, safe=True)
+    reply = graph.send("GET", link or f"/drives/{drive_id}/root/delta?{_OPTIONS}", headers=_HEADERS, safe=True)
     if reply.status == 410:
-        raise Resync(reply.headers.get("location", ""))
+        raise Resync(_with_options(reply.headers.get("location", "")))
     if reply.status >= 400:
         error = failure(reply)
         if isinstance(error, NotFound) and link:
@@ -53,6 +52,13 @@ def get_delta(graph: Graph, drive_id: str, link: str = "") -> DeltaPage:
             raise Unsupported("delta is not to be had for this drive") if not link else Resync("")
         raise error
     return _page(reply.json(), drive_id)
+
+
+def _with_options(link: str) -> str:
+    """A new enumeration in large pages with few fields: all links keep the options of the first call."""
+    if not link or "$top" in link or "%24top" in link:
+        return link
+    return f"{link}{'&' if '?' in link else '?'}{_OPTIONS}"
 
 
 def _page(json: dict[str, Any], drive_id: str) -> DeltaPage:

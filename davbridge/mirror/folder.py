@@ -46,6 +46,11 @@ class Mirrors:
                 self._files[path] = MirrorFile(path, self._clock, fence=self._fence)
             return self._files[path]
 
+    def clear(self) -> None:
+        """Know nothing any more, in whatever process: every file in the folder is emptied."""
+        for path in self.folder.glob("*.sqlite"):
+            MirrorFile(path, self._clock, fence=self._fence).clear()
+
     def close(self) -> None:
         """Close the calling thread's connections."""
         with self._lock:

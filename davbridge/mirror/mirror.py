@@ -13,14 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from math import inf
 
 from davbridge.graph.model import DriveItem
 from davbridge.mirror.file import MirrorFile
 from davbridge.mirror.keys import Key, content_key, key_of, own_key
 from davbridge.mirror.rows import ITEM, item_of
-from davbridge.mirror.standing import standing_of
+from davbridge.mirror.standing import TRUST_SECONDS, standing_of
 from davbridge.paths import DavPath, fold
-from davbridge.store.database import Row
+from davbridge.store.database import Damaged, Row
 
 TTL_SECONDS = 15.0
 _BATCH = 200
@@ -46,23 +47,28 @@ class _Look:
 
     def __init__(self, mirror: Mirror) -> None:
         self.now = mirror.now()
+        self.until = inf
+        """How long the answer holds while the file stands still: 0 where single rows' times have entered it."""
         self._mirror = mirror
         self._live: dict[int, bool] = {}
 
     def is_live(self, number: int) -> bool:
         known = self._live.get(number)
         if known is None:
-            known = self._live[number] = standing_of(self._mirror.file, number).is_live(self.now)
+            standing = standing_of(self._mirror.file, number)
+            known = self._live[number] = standing.is_live(self.now)
+            self.until = min(self.until, standing.synced + TRUST_SECONDS) if known else 0.0
         return known
 
     def is_fresh(self, row: Row) -> bool:
-        return bool(row["expires"] >= 0 and (row["expires"] > self.now or self.is_live(row["drive"])))
+        return bool(row["expires"] >= 0 and (self.is_live(row["drive"]) or row["expires"] > self.now))
 
     def is_whole(self, row: Row | None) -> bool:
         """Whether all children of a folder are in the table."""
-        return row is not None and bool(
-            row["listed"] >= 0 and (row["listed"] > self.now or self.is_live(row["drive"])),
-        )
+        if row is None:
+            self.until = 0.0
+            return False
+        return bool(row["listed"] >= 0 and (self.is_live(row["drive"]) or row["listed"] > self.now))
 
 
 class Mirror:
@@ -82,10 +88,21 @@ class Mirror:
 
     def locate(self, path: DavPath) -> Place:
         """Follow `path` from the root as far as fresh knowledge goes."""
+        until, place = self.file.remember((self._name, path.names), lambda: self._locate(path))
+        # of what does not hold while the file stands still, a copy is worth nothing
+        return place if until > self.now() else self._locate(path)[1]
+
+    def _locate(self, path: DavPath) -> tuple[float, Place]:
+        """The place, and how long it holds while nobody writes into the file; 0: not at all."""
         look = _Look(self)
+        place = self._follow(look, path)
+        return look.until, place
+
+    def _follow(self, look: _Look, path: DavPath) -> Place:
         place, whole = self._walk(look, self.root, 0, path)
         if whole or place.absent:
             return place
+        look.until = 0.0
         folded = path.folded
         aliases = self._aliases(folded, place.depth, look.now)
         for depth in range(len(folded), place.depth, -1):
@@ -115,18 +132,24 @@ class Mirror:
         """All children when the folder is completely known, else None. A one-pass stream from one moment."""
         if not _Look(self).is_whole(self._row(folder)) or self._has_doubts(folder):
             return None
-        return self.known_children(folder)
+        try:
+            return self.known_children(folder)
+        except Damaged:
+            return None
 
     def known_children(self, folder: Key) -> Iterator[DriveItem]:
-        """The children that are known, in the order of their folded names."""
+        """The children that are known, in the order of their folded names. Raises: Damaged: at once, or in between."""
         number = self.file.number(folder[0])
         live = self._live(number)
         epoch = self.file.epoch if live else 0
         sql = f"""SELECT {ITEM}, i.below FROM items AS i INDEXED BY items_by_name
             WHERE i.drive = ? AND i.parent = ? ORDER BY i.fold"""  # noqa: S608 - ours
-        for row in self.file.stream(sql, (number, folder[1])):
-            item = item_of(row, folder[0])
-            yield replace(item, stamp=stamp_of(epoch, row[14])) if live and item.kind != "file" else item
+        rows = self.file.stream(sql, (number, folder[1]))
+        items = ((item_of(row, folder[0]), row[14]) for row in rows)
+        return (
+            replace(item, stamp=stamp_of(epoch, below)) if live and item.kind != "file" else item
+            for item, below in items
+        )
 
     def is_live(self) -> bool:
         """Whether the policy's drive is kept fresh by delta at the moment."""
@@ -323,6 +346,7 @@ class Mirror:
 
     def _take(self, folder: Key, batch: list[DriveItem], seen: set[str], since: float) -> list[DriveItem]:
         shown: list[DriveItem] = []
+        fresh, whole = set[str](), False
         with self.file.writing() as pen:
             for item in batch:
                 believed = pen.learn(item, since, ttl=self._ttl)
@@ -330,7 +354,12 @@ class Mirror:
                     continue
                 if believed.id not in seen:  # pages repeat an item when the folder changes meanwhile (§12.6)
                     seen.add(believed.id)
+                    fresh.add(believed.id)
                     shown.append(believed)
+            whole = True
+        if not whole:  # the file was lost in the middle of it: then what Graph says is all there is
+            shown = [item for item in batch if item.id in fresh or item.id not in seen]
+            seen.update(item.id for item in batch)
         return shown
 
     def _finish(self, folder: Key, seen: set[str], since: float) -> list[DriveItem]:

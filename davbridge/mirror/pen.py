@@ -48,11 +48,13 @@ class Pen:
         `certain`: read by id, which does not lag (facts/graph.md §12.2).
         """
         number = self.number(item.drive_id)
-        if self._any_gone and self._is_gone(number, item):
+        if self._any_gone and self._is_gone(number, item, since):
             self._recheck(number, item.id)
             return None
         old = self.row(number, item.id)
         if old is not None:
+            if not item.parent_id and old["parent"]:
+                item = replace(item, parent_id=old["parent"])  # left out of the answer: only the root has none
             if since < old["written"]:
                 return item_of(_item_part(old), key_of(item.drive_id, "")[0])
             if not certain and self._is_fenced(old, item):
@@ -88,11 +90,17 @@ class Pen:
         """We deleted `item`, or replaced it by another: no older news may bring it back."""
         number = self.number(item.drive_id)
         until = self.now + self._fence
-        self.sql.execute("DELETE FROM gone WHERE until < ?", (self.now,))
+        self.forget_gone()
         self.sql.execute("INSERT OR REPLACE INTO gone VALUES (?, ?, ?, ?)", (number, item.id, item.etag, until))
         self._any_gone = True
         self.drop(number, item.id)
         self.forget_aliases(number, item.id, item.kind)
+
+    def forget_gone(self) -> None:
+        """Forget old deletions, but for those that a round under way may not have heard of."""
+        sql = """DELETE FROM gone WHERE until < ? AND NOT EXISTS
+            (SELECT 1 FROM sync AS s WHERE s.drive = gone.drive AND s.next <> '' AND s.began < gone.until - ?)"""
+        self.sql.execute(sql, (self.now, self._fence))
 
     def drop(self, number: int, item_id: str) -> None:
         """Remove a row; what was below a folder goes with `orphans`."""
@@ -253,11 +261,13 @@ class Pen:
         if self.is_tracked(number):
             self._touched[number, folder] = seq
 
-    def _is_gone(self, number: int, news: DriveItem) -> bool:
+    def _is_gone(self, number: int, news: DriveItem, since: float) -> bool:
         """Whether we deleted the item, and nobody has brought it back since: that would be a later version."""
-        sql = "SELECT etag FROM gone WHERE drive = ? AND id = ? AND until >= ?"
-        row = self.sql.execute(sql, (number, news.id, self.now)).fetchone()
-        return row is not None and (news.etag == row["etag"] or is_older(news, replace(news, etag=row["etag"])))
+        sql = "SELECT etag, until FROM gone WHERE drive = ? AND id = ?"
+        row = self.sql.execute(sql, (number, news.id)).fetchone()
+        if row is None or (row["until"] < self.now and row["until"] - self._fence <= since):
+            return False
+        return news.etag == row["etag"] or is_older(news, replace(news, etag=row["etag"]))
 
     def _recheck(self, number: int, item_id: str) -> None:
         if self.is_delta:

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from davbridge import deadline
 from davbridge.clock import Clock
 from davbridge.errors import BridgeError, Busy, Unsupported
 from davbridge.mirror.sync import DeltaSync
@@ -22,7 +21,8 @@ from davbridge.mirror.watch import Watch
 log = logging.getLogger(__name__)
 _TICK = 0.2
 _LEAD_SECONDS = 1.0
-_ROUND_SECONDS = 300.0
+_STOP_SECONDS = 10.0
+"""For a page under way; one that waits longer is cut by the end of the process, which harms nothing."""
 _UNAVAILABLE_SECONDS = 3600.0
 _LONG_ROUND = 10.0
 
@@ -67,6 +67,7 @@ class Poller:
         self._pace = pace
         self._channel = channel
         self._stop = threading.Event()
+        self._listening: threading.Thread | None = None
         self._thread = threading.Thread(target=self._run, name="poller", daemon=True)
 
     def start(self) -> None:
@@ -76,27 +77,29 @@ class Poller:
         """End the thread; a round under way ends with its page."""
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(_STOP_SECONDS)
 
     def _run(self) -> None:
+        told = False
         while not self._stop.is_set():
             try:
                 lock = self._watch.try_lock()
             except OSError as error:
-                log.error("the mirror's lock cannot be taken: %s", error)
-                lock = None
+                if not told:
+                    log.error("the mirror's lock cannot be taken: %s", error)
+                lock, told = None, True
             if lock is not None:
                 try:
-                    self._lead()
+                    self._lead(lock)
                 finally:
                     os.close(lock)
             self._stop.wait(_LEAD_SECONDS)
 
-    def _lead(self) -> None:
-        listener = self._listener()
+    def _lead(self, lock: int) -> None:
+        self._listen()
         due, failures = 0.0, 0
         heard = -1.0  # the first round is wanted by whoever starts the bridge
-        while not self._stop.wait(_TICK):
+        while not self._stop.wait(_TICK) and self._watch.holds(lock):
             poked = self._watch.poked_at()
             wanted = poked > heard and not failures
             interval = self._pace.interval(self._watch.idle_seconds())
@@ -105,17 +108,19 @@ class Poller:
             heard = poked
             began = self._clock.monotonic()
             pause, failures = self._poll(failures)
-            due = began + (pause if pause is not None else interval or self._pace.busy)
-            if pause is None and self._clock.monotonic() - began > _LONG_ROUND:
+            if pause is not None:
+                due = self._clock.monotonic() + pause
+                continue
+            due = began + (interval or self._pace.busy)
+            if self._clock.monotonic() - began > _LONG_ROUND:
                 due = 0.0  # much may have happened meanwhile
-        if listener is not None:
-            listener.join()
+        if self._listening is not None and self._stop.is_set():
+            self._listening.join()
 
     def _poll(self, failures: int) -> tuple[float | None, int]:
         """One round; the pause that it wants (None: the usual one), and the failures in a row."""
         try:
-            with deadline.within(self._clock, _ROUND_SECONDS):
-                self._sync.round(self._stop)
+            self._sync.round(self._stop)
         except Unsupported:
             if not failures:
                 log.warning("delta is not to be had for a drive: its folders are read again every 15 seconds")
@@ -132,12 +137,11 @@ class Poller:
             log.info("changes are told again")
         return None, 0
 
-    def _listener(self) -> threading.Thread | None:
-        if self._channel is None:
-            return None
+    def _listen(self) -> None:
+        if self._channel is None or (self._listening is not None and self._listening.is_alive()):
+            return
         channel = self._channel()
-        thread = threading.Thread(
+        self._listening = threading.Thread(
             target=channel.run, args=(self._stop, self._watch.poke), name="push channel", daemon=True
         )
-        thread.start()
-        return thread
+        self._listening.start()

@@ -12,6 +12,8 @@ _WORDS = {
     "first": "being enumerated",
     "live": "live",
     "resync": "live, and being enumerated anew",
+    "merge": "live, and enumerated anew",
+    "merging": "enumerated anew, and taking it in",
     "none": "no delta here: folders are read again when they are asked for",
 }
 

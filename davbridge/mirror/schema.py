@@ -21,7 +21,7 @@
 
 from __future__ import annotations
 
-VERSION = 1
+VERSION = 2
 
 _ITEM = """
     drive INTEGER NOT NULL, id TEXT NOT NULL, parent TEXT NOT NULL, fold TEXT NOT NULL, name TEXT NOT NULL,
@@ -34,7 +34,7 @@ SCHEMA = (
     f"""CREATE TABLE IF NOT EXISTS items ({_ITEM},
         tag TEXT NOT NULL, expires REAL NOT NULL, written REAL NOT NULL, fenced REAL NOT NULL,
         seq INTEGER NOT NULL, placed INTEGER NOT NULL, below INTEGER NOT NULL, listed REAL NOT NULL,
-        PRIMARY KEY (drive, id)) STRICT, WITHOUT ROWID""",
+        PRIMARY KEY (id, drive)) STRICT, WITHOUT ROWID""",
     "CREATE INDEX IF NOT EXISTS items_by_name ON items (drive, parent, fold)",
     """CREATE TABLE IF NOT EXISTS gone (drive INTEGER NOT NULL, id TEXT NOT NULL, etag TEXT NOT NULL,
         until REAL NOT NULL, PRIMARY KEY (drive, id)) STRICT, WITHOUT ROWID""",
@@ -48,7 +48,7 @@ SCHEMA = (
     "CREATE INDEX IF NOT EXISTS removals_by_seq ON removals (drive, seq)",
     """CREATE TABLE IF NOT EXISTS paths (root TEXT NOT NULL, path TEXT NOT NULL, drive INTEGER, id TEXT,
         until REAL NOT NULL, PRIMARY KEY (root, path)) STRICT, WITHOUT ROWID""",
-    f"CREATE TABLE IF NOT EXISTS staged ({_ITEM}, PRIMARY KEY (drive, id)) STRICT, WITHOUT ROWID",
+    f"CREATE TABLE IF NOT EXISTS staged ({_ITEM}, PRIMARY KEY (id, drive)) STRICT, WITHOUT ROWID",
     """CREATE TABLE IF NOT EXISTS sync (drive INTEGER PRIMARY KEY, phase TEXT NOT NULL, link TEXT NOT NULL,
         next TEXT NOT NULL, began REAL NOT NULL, synced REAL NOT NULL, seen INTEGER NOT NULL, pages INTEGER NOT NULL,
         message TEXT NOT NULL) STRICT""",

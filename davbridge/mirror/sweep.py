@@ -29,7 +29,7 @@ def sweep(file: MirrorFile) -> None:
     while _sweep_orphans(file):
         pass
     with file.writing() as pen:
-        pen.sql.execute("DELETE FROM gone WHERE until < ?", (pen.now,))
+        pen.forget_gone()
         pen.sql.execute("DELETE FROM paths WHERE until < ?", (pen.now,))
         forget_removals(pen.sql)
 

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
-from davbridge.errors import BadUpstream, NotFound, Unsupported
+from davbridge import deadline
+from davbridge.errors import BadUpstream, Busy, NotFound, Unsupported
 from davbridge.graph.client import Graph
 from davbridge.graph.delta import DeltaPage, Resync, get_delta
 from davbridge.graph.items import get_item
@@ -18,15 +22,19 @@ from davbridge.mirror.file import MirrorFile
 from davbridge.mirror.folder import FENCE_SECONDS
 from davbridge.mirror.mirror import TTL_SECONDS
 from davbridge.mirror.pen import Pen
-from davbridge.mirror.staging import clear_stage, merge_stage, stage
+from davbridge.mirror.staging import apply, apply_in_parts, clear_stage, difference, drop_unconfirmed, stage
 from davbridge.mirror.standing import Standing, standing_of
 from davbridge.mirror.sweep import settle_doubts, sweep
 
 log = logging.getLogger(__name__)
+_PAGE_SECONDS = 60.0
+"""For one page, with its retries: a longer pause is the poller's to wait."""
 _RECHECKS = 50
 """Of a round, at the most."""
 _LOUD_PAGES = 20
 """Pages after which a long round tells how far it is."""
+_RESTARTS = 3
+_MERGES = ("merge", "merging")
 _SET = """INSERT OR REPLACE INTO sync (drive, phase, link, next, began, synced, seen, pages, message)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
@@ -48,40 +56,58 @@ class DeltaSync:
     def round(self, stop: threading.Event | None = None) -> int:
         """One whole round, or what is left of one: the number of items that Graph told of. `stop` ends it early.
 
-        Raises: BridgeError: Graph could not be asked; the next call goes on from there.
+        Raises: BridgeError: Graph could not be asked, or the file was lost; the next call goes on from there.
         """
         standing = self._begun()
-        told, links = 0, set[str]()
+        told, links, restarts = 0, set[str](), 0
         while not (stop and stop.is_set()):
-            link = standing.next or standing.link
-            if link in links:
-                # a nextLink that led in a circle, as in the outage of 2021: start this round again
-                self._put(Standing(standing.phase, standing.link, "", standing.began, standing.synced))
-                raise BadUpstream("Graph's delta pages lead in a circle")
-            links.add(link)
-            since = self._file.now()
-            try:
-                page = get_delta(self._graph, self._drive_id, link)
-            except Resync as resync:
-                standing = self._again(standing, resync.link)
-                links.clear()
-                continue
-            except Unsupported:
-                self._put(
-                    Standing("none", message="delta is not to be had here: folders are read again when asked for")
-                )
-                raise
-            told += len(page.items)
-            standing = self._apply(standing, page, since)
-            if page.delta_link:
-                sweep(self._file)
-                self._recheck()
-                if standing.pages > 1 and standing.phase == "live":
-                    log.info("drive %s: %d items in %d pages", self._name, standing.seen, standing.pages)
+            if standing.phase in _MERGES:
+                standing = self._merge(standing)
+            elif standing.phase != "live" or standing.next or not links:
+                link = standing.next or standing.link
+                if link in links:
+                    # a nextLink that led in a circle, as in the outage of 2021: start this round again
+                    self._restart(standing)
+                    raise BadUpstream("Graph's delta pages lead in a circle")
+                links.add(link)
+                since = self._file.now()
+                try:
+                    page = self._page(link)
+                except Resync as resync:
+                    restarts += 1
+                    if restarts > _RESTARTS:
+                        raise BadUpstream("Graph refuses the links that it has just given") from None
+                    standing = self._again(standing, resync.link)
+                    links.clear()
+                    continue
+                told += len(page.items)
+                standing = self._apply(standing, page, since)
+            if standing.phase == "live" and not standing.next:
+                self._finish(standing)
                 return told
             if standing.pages % _LOUD_PAGES == 0:
                 log.info("drive %s: %d items so far", self._name, standing.seen)
         return told
+
+    def _page(self, link: str) -> DeltaPage:
+        try:
+            with deadline.within(self._file.clock, _PAGE_SECONDS):
+                return get_delta(self._graph, self._drive_id, link)
+        except Unsupported:
+            # when it comes back, the drive is enumerated beside what stands, if that was ever whole
+            message = "delta is not to be had here: folders are read again when asked for"
+            self._put(Standing("none", synced=self.standing.synced, message=message))
+            raise
+
+    def _finish(self, standing: Standing) -> None:
+        """Tidy up after a round."""
+        if standing.pages > 1:
+            log.info("drive %s: %d items in %d pages", self._name, standing.seen, standing.pages)
+        number = self._file.number(self._drive_id)
+        if self._file.read("SELECT 1 FROM staged WHERE drive = ? LIMIT 1", (number,)):
+            clear_stage(self._file, number)
+        sweep(self._file)
+        self._recheck()
 
     def _recheck(self) -> None:
         """Read what delta told and the fence refused, now that the fence has fallen: delta tells nothing twice."""
@@ -104,55 +130,96 @@ class DeltaSync:
 
     def _begun(self) -> Standing:
         """The standing at the start of a round, or in the middle of the one that was broken off."""
+        self._file.look()
+        if self._file.is_lost:
+            raise Busy("there is no place for the mirror")
         standing = self.standing
         if standing.next:
             return standing
-        if standing.phase == "resync":
-            return standing
-        phase = "live" if standing.link else "first"
-        return Standing(phase, standing.link, "", self._file.now(), standing.synced)
+        if standing.phase == "live":
+            return Standing("live", standing.link, "", self._file.now(), standing.synced)
+        return self._again(standing, "")
 
     def _again(self, standing: Standing, link: str) -> Standing:
         """Enumerate from `link`: beside what stands, if that was ever whole."""
-        log.info("drive %s must be enumerated anew", self._name)
+        if standing.phase != "new":
+            log.info("drive %s must be enumerated anew", self._name)
         phase = "resync" if standing.synced else "first"
-        fresh = Standing(phase, "", link, self._file.now(), standing.synced, message="enumerating anew")
-        with self._file.writing() as pen:
-            clear_stage(pen, self._number(pen))
-            self._write(pen, fresh)
+        message = "enumerating anew" if standing.synced else ""
+        clear_stage(self._file, self._file.number(self._drive_id))
+        fresh = Standing(phase, "", link, self._file.now(), standing.synced, message=message)
+        self._put(fresh)
         return fresh
+
+    def _restart(self, standing: Standing) -> None:
+        """Begin this round again, since its links lead nowhere."""
+        if standing.phase == "live":
+            self._put(Standing("live", standing.link, "", standing.began, standing.synced))
+        else:
+            self._again(standing, "")
 
     def _apply(self, standing: Standing, page: DeltaPage, since: float) -> Standing:
         latest: dict[str, DriveItem] = {}
         for item in page.items:
             latest.pop(item.id, None)
             latest[item.id] = item  # the last occurrence wins
-        following = Standing(
-            standing.phase,
-            standing.link,
-            page.next_link,
-            standing.began,
-            standing.synced,
-            standing.seen + len(latest),
-            standing.pages + 1,
-        )
-        with self._file.writing() as pen:
-            pen.is_delta = True
-            number = self._number(pen)
+        following = replace(standing, next=page.next_link, seen=standing.seen + len(latest), pages=standing.pages + 1)
+        with self._changing(standing) as (pen, number):
             if standing.phase == "resync":
                 stage(pen, number, latest.values())
+                if page.delta_link:
+                    following = replace(following, phase="merge", next=page.delta_link)
             else:
                 for item in latest.values():
                     take(pen, number, item, since)
-            if page.delta_link:
-                if standing.phase == "resync":
-                    merge_stage(pen, number, standing.began)
-                settle_doubts(pen, number, standing.began)
-                following = Standing(
-                    "live", page.delta_link, "", standing.began, standing.began, following.seen, following.pages
-                )
+                if page.delta_link:
+                    if standing.phase == "first":
+                        drop_unconfirmed(pen, number, standing.began)
+                    following = self._settled(pen, number, replace(following, next=page.delta_link))
             self._write(pen, following)
         return following
+
+    def _merge(self, standing: Standing) -> Standing:
+        """Apply what was gathered: at once when that takes a moment, else in parts while the drive is not live."""
+        number = self._file.number(self._drive_id)
+        found = difference(self._file, number, standing.began)
+        if not found.whole or standing.phase == "merging":
+            following = replace(standing, phase="merging")
+            with self._changing(standing) as (pen, _):
+                self._write(pen, following)
+            standing = following
+            apply_in_parts(self._file, number, standing.began)
+            found = difference(self._file, number, standing.began)
+        with self._changing(standing) as (pen, number):
+            apply(pen, number, found, standing.began)
+            following = self._settled(pen, number, standing)
+            self._write(pen, following)
+        return following
+
+    @staticmethod
+    def _settled(pen: Pen, number: int, standing: Standing) -> Standing:
+        """A round is whole; `next` is the link for the following ones."""
+        settle_doubts(pen, number, standing.began)
+        began = standing.began
+        return Standing("live", standing.next, "", began, began, standing.seen, standing.pages)
+
+    @contextmanager
+    def _changing(self, standing: Standing) -> Iterator[tuple[Pen, int]]:
+        """A transaction that goes on from `standing`.
+
+        Raises: Busy: the file is another one by now, or another process is at work on it.
+        """
+        done = False
+        with self._file.writing() as pen:
+            number = self._number(pen)
+            row = pen.sql.execute("SELECT link, next FROM sync WHERE drive = ?", (number,)).fetchone()
+            if (row[0], row[1]) != (standing.link, standing.next) if row else (standing.link or standing.next):
+                raise Busy("the mirror is another one than a moment ago")
+            pen.is_delta = True
+            yield pen, number
+            done = True
+        if not done or self._file.is_lost:
+            raise Busy("the mirror was lost")
 
     def _number(self, pen: Pen) -> int:
         return pen.number(self._drive_id)
@@ -172,5 +239,8 @@ def take(pen: Pen, number: int, item: DriveItem, since: float) -> None:
         pen.learn(item, since, ttl=TTL_SECONDS)
         return
     row = pen.row(number, item.id)
-    if row is not None and since >= row["written"]:
+    if row is None:
+        # a folder that we have deleted ourselves; what was told of its children since must go, too
+        pen.sql.execute("INSERT OR IGNORE INTO orphans VALUES (?, ?)", (number, item.id))
+    elif since >= row["written"]:
         pen.drop(number, item.id)

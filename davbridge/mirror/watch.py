@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from davbridge.clock import Clock
@@ -71,6 +72,13 @@ class Watch:
             return None
         return descriptor
 
+    def holds(self, descriptor: int) -> bool:
+        """Whether the lock is still the one that others would find: false when the folder was cleared."""
+        try:
+            return os.path.samestat(os.fstat(descriptor), self._lock_file.stat())
+        except OSError:
+            return False
+
     def _age(self, standing: Standing) -> float:
         return self._clock.now().timestamp() - standing.synced
 
@@ -87,8 +95,11 @@ def _touch(path: Path) -> None:
     try:
         os.utime(path)
     except FileNotFoundError:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.touch(mode=0o600)
+        with suppress(OSError):  # a full disk, or a folder that is read-only: then nobody polls either
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+    except OSError:
+        pass
 
 
 def _time(path: Path) -> float:

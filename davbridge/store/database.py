@@ -27,8 +27,11 @@ _BLOCK = 512
 _GONE = ("readonly", "disk I/O", "unable to open", "no such table", "no such column", "malformed")
 
 
-class Damaged(BridgeError):
-    """The file is no database any more, or is not where it was."""
+class Damaged(Busy):
+    """The file is no database any more, or is not where it was. Whoever comes again finds another."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, 1.0)
 
 
 class Database:
@@ -71,7 +74,11 @@ class Database:
             connection = None
         if connection is None:
             generation = self._generation
+            inode = _inode(self._path)
             connection = self._connect()
+            if inode not in (-1, _inode(self._path)):
+                connection.close()
+                raise Damaged("the file was replaced while it was opened")
             self._local.connection, self._local.generation = connection, generation
             self._inode = self._inode or _inode(self._path)
         return connection
@@ -86,9 +93,10 @@ class Database:
             connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
             connection.execute("PRAGMA journal_size_limit = 67108864")
             if not self._durable:
-                # large, read at random and by many threads: pages from the system's cache, not one cache a thread
-                connection.execute("PRAGMA mmap_size = 1073741824")
-                connection.execute("PRAGMA cache_size = -1000")
+                # large, read at random and by many threads: pages from the system's cache, and a small one a thread;
+                # not by mmap, since a file that is truncated under it kills the process (SIGBUS)
+                connection.execute("PRAGMA mmap_size = 0")
+                connection.execute("PRAGMA cache_size = -2000")
         except sqlite3.Error:
             connection.close()
             raise
@@ -117,7 +125,7 @@ class Database:
                         self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
                     ).cursor()
                 return self._watched, self._watcher.execute("PRAGMA data_version").fetchall()[0][0]
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             raise Busy("the bridge's state file is busy", 1.0) from error
 
     def stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
@@ -127,7 +135,7 @@ class Database:
         """
         with _translated():
             generation, whole = self._generation, False
-            connection: sqlite3.Connection = self._local.__dict__.pop("reader", None) or self._connect()
+            connection = self._reader()
             try:
                 cursor = connection.execute(sql, parameters)
                 while rows := cursor.fetchmany(_BLOCK):
@@ -135,13 +143,28 @@ class Database:
                 whole = generation == self._generation and not hasattr(self._local, "reader")
             finally:
                 if whole:
-                    self._local.reader = connection
+                    self._local.reader = (generation, connection)
                 else:
                     connection.close()
+
+    def _reader(self) -> sqlite3.Connection:
+        """A connection for a stream: the thread's last one, unless the file was opened anew since."""
+        kept: tuple[int, sqlite3.Connection] | None = self._local.__dict__.pop("reader", None)
+        if kept is None:
+            return self._connect()
+        if kept[0] == self._generation:
+            return kept[1]
+        kept[1].close()
+        return self._connect()
 
     def is_elsewhere(self) -> bool:
         """True when the file that is open is not the one at its path: it was deleted, or replaced."""
         return self._inode != 0 and _inode(self._path) != self._inode
+
+    def is_torn(self) -> bool:
+        """True when the calling thread has the file open and its write-ahead log was deleted."""
+        is_open = getattr(self._local, "connection", None) is not None and self._local.generation == self._generation
+        return is_open and _inode(Path(f"{self._path}-wal")) == -1
 
     @property
     def generation(self) -> int:
@@ -150,7 +173,6 @@ class Database:
 
     def reopen(self) -> None:
         """Let every thread open the file at the path anew."""
-        self._local.__dict__.pop("reader", None)
         self._inode = 0
         self._generation += 1
 
@@ -184,9 +206,22 @@ class Database:
         if connection is not None:
             connection.close()
             del self._local.connection
-        reader: sqlite3.Connection | None = self._local.__dict__.pop("reader", None)
+        reader: tuple[int, sqlite3.Connection] | None = self._local.__dict__.pop("reader", None)
         if reader is not None:
-            reader.close()
+            reader[1].close()
+
+
+@contextmanager
+def scratch(schema: Sequence[str]) -> Iterator[Transaction]:
+    """An empty database in memory, which is gone with the block."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    try:
+        for statement in schema:
+            connection.execute(statement)
+        yield connection
+    finally:
+        connection.close()
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def run(config: Config, *, ready: Ready | None = None) -> None:
         service.run(config, ready=ready)
         return
     state_folder(config)
-    reservation = reserve(config.server.listen)
+    reservation = reserve(config.server.addresses)
     try:
         Supervisor(config, reservation, ready).run()
     finally:

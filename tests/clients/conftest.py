@@ -1,4 +1,6 @@
-"""Every client's sequence runs on both policies, over plain HTTP, over TLS, and behind an nginx that ends TLS."""
+"""Every client's sequence runs on both policies: over plain HTTP, over TLS, behind an nginx that ends TLS, and with two
+workers.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,11 @@ from tests.support.dav import Dav
 from tests.support.world import World
 
 
-@pytest.fixture(params=["http", "tls", "nginx"])
+@pytest.fixture(params=["http", "tls", "nginx", "workers"])
 def base(request: pytest.FixtureRequest, world: World) -> str:
-    """The address of the bridge, three ways."""
-    if request.param == "nginx":
-        return str(request.getfixturevalue("nginx"))
+    """The address of the bridge, four ways."""
+    if request.param in ("nginx", "workers"):
+        return str(request.getfixturevalue(request.param))
     return world.https if request.param == "tls" else world.http
 
 

@@ -19,37 +19,37 @@ LIBRARY = "/Shared%20Documents"
 @pytest.fixture(autouse=True)
 def _files(emulator: Emulator) -> None:
     """Something to be found."""
-    emulator.drive("business").put("/Work/Deep/b.txt", b"b")
+    emulator.drive("business").put("/Plans/Deep/b.txt", b"b")
     emulator.drive("documents").put("/Projects/d.txt", b"d")
     emulator.drive("archive").put("/Old/a.txt", b"a")
 
 
 def test_onedrive(emulator: Emulator, graph: Graph) -> None:
     """The signed-in person's drive, and a folder of it."""
-    assert names(OneDrive.open(graph, clock=graph.clock), "/") == {"Work"}
-    driver = OneDrive.open(graph, root="/work/Deep/", clock=graph.clock)
+    assert names(OneDrive.open(graph, clock=graph.clock), "/") == {"Plans"}
+    driver = OneDrive.open(graph, root="/plans/Deep/", clock=graph.clock)
     assert names(driver, "/") == {"b.txt"}
     assert "business drive" in driver.probe()
-    assert "/work/Deep" in driver.probe()
+    assert "/plans/Deep" in driver.probe()
     other = OneDrive.open(graph, user=emulator.user, clock=graph.clock)
     assert other.stat(ROOT).id == OneDrive.open(graph, clock=graph.clock).stat(ROOT).id
 
 
 def test_root_folder_is_the_whole_world(emulator: Emulator, graph: Graph) -> None:
     """Below a root folder everything works as in a drive's root."""
-    driver = OneDrive.open(graph, root="/Work/Deep", clock=graph.clock)
+    driver = OneDrive.open(graph, root="/Plans/Deep", clock=graph.clock)
     put(driver, "/new.txt")
     driver.make_folder(p("/d"))
     driver.move(p("/new.txt"), p("/d/x.txt"), replace=False)
     driver.move(p("/d/x.txt"), p("/y.txt"), replace=False)
     driver.copy(p("/y.txt"), p("/z.txt"), replace=False)
     assert set(emulator.drive("business").tree()) == {
-        "/Work",
-        "/Work/Deep",
-        "/Work/Deep/b.txt",
-        "/Work/Deep/d",
-        "/Work/Deep/y.txt",
-        "/Work/Deep/z.txt",
+        "/Plans",
+        "/Plans/Deep",
+        "/Plans/Deep/b.txt",
+        "/Plans/Deep/d",
+        "/Plans/Deep/y.txt",
+        "/Plans/Deep/z.txt",
     }
 
 

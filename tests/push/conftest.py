@@ -28,6 +28,7 @@ def running_emulator() -> Iterator[Emulator]:
 def emulator(running_emulator: Emulator) -> Iterator[Emulator]:
     """It, emptied; in the end no token has gone where none may go."""
     running_emulator.reset()
+    running_emulator.world.tickets.clear()
     yield running_emulator
     assert not running_emulator.calls.leaks
     assert not running_emulator.faults.pending

@@ -17,6 +17,7 @@ from davbridge.emulator import Emulator
 from tests.service.test_serve import change, config, emulator, run
 from tests.support.dav import Dav
 from tests.support.ports import wait_for_port
+from tests.support.serving import serving
 
 __all__ = ["config", "emulator"]
 
@@ -82,6 +83,25 @@ def test_changes_made_elsewhere_show_by_themselves(served: Dav, emulator: Emulat
     assert served.propfind("a.txt").status == 404
     drive.delete("/d")
     until(lambda: served.propfind("d").status == 404)
+
+
+def test_push_brings_changes_at_once(config: Path, emulator: Emulator) -> None:
+    """Without a poll in sight, a change made elsewhere is seen within two seconds."""
+
+    def seldom(data: dict) -> None:
+        for policy in data["policies"].values():
+            policy["poll"] = 60
+
+    change(config, seldom)
+    with serving(config) as running:
+        dav = running.dav()
+        drive = emulator.drive("business")
+        until(lambda: any(call.kind == "socket" for call in emulator.calls.list()))
+        until(lambda: told(config)["me"]["mirror"]["live"])
+        for number in range(3):
+            drive.put(f"/pushed {number}.txt", b"x")
+            until(lambda number=number: dav.head(f"pushed%20{number}.txt").status == 200, 2.0)
+        dav.close()
 
 
 def test_status_of_what_cannot_be_reached(config: Path) -> None:

@@ -12,11 +12,14 @@ from pathlib import Path
 
 import trustme
 
-from davbridge.app import Bridge, build
+from davbridge.app import Bridge, build, open_database
 from davbridge.auth import hash_password
+from davbridge.clock import SystemClock
 from davbridge.config.model import Config
 from davbridge.edge import Limits, Tls, make_server
 from davbridge.emulator import Emulator
+from davbridge.mirror.folder import Mirrors
+from davbridge.store.database import Database
 from tests.support.clock import HastyClock
 from tests.support.dav import Dav
 from tests.support.ports import free_port, wait_for_port
@@ -38,6 +41,9 @@ class World:
     https: str = ""
     context: ssl.SSLContext | None = None
     nginx: str = ""
+    workers: str = ""
+    """The address of a second bridge on the same emulator: two worker processes, with pollers and push."""
+    workers_state: Path | None = None
     certificates: tuple[Path, Path] | None = None
     stack: ExitStack = field(default_factory=ExitStack)
 
@@ -49,6 +55,10 @@ class World:
         """Make the bridge know nothing of the drives."""
         for driver in self.bridge.drivers.values():
             driver.forget()
+        if self.workers_state:
+            mirrors = Mirrors(self.workers_state / "mirror", SystemClock())
+            mirrors.clear()
+            mirrors.close()
 
     def reset(self) -> None:
         """Empty drives and an empty state file."""
@@ -56,9 +66,17 @@ class World:
         self.forget()
         for account in self.bridge.accounts.values():
             account.forget()
-        with self.bridge.database.transaction() as transaction:
-            for table in ("locks", "dead_properties", "side_files", "uploads", "pauses"):
-                transaction.execute(f"DELETE FROM {table}")
+        _empty(self.bridge.database)
+        if self.workers_state:
+            database = open_database(self.workers_state)
+            _empty(database)
+            database.close()
+
+
+def _empty(database: Database) -> None:
+    with database.transaction() as transaction:
+        for table in ("locks", "dead_properties", "side_files", "uploads", "pauses"):
+            transaction.execute(f"DELETE FROM {table}")
 
 
 def configuration(emulator: Emulator, folder: Path, **policy: object) -> Config:

@@ -105,7 +105,7 @@ def test_the_example(tmp_path: Path) -> None:
         ("    site: https", "    # site: https", "needs site (any URL of it) or drive_id"),
         ("server:", "server:\n  workers: 0", "server.workers: input should be greater than or equal to 1"),
         ("server:", "server:\n  workers: 33", "server.workers: input should be less than or equal to 32"),
-        ("server:", "server:\n  metrics: 127.0.0.1:9", "is not available yet; leave it out"),
+        ("server:", "server:\n  metrics: here", "'here' is no address: write host:port"),
         ("bob: {password", "bob: {pasword", "did you mean 'password'?"),
         ("  bob: {password: ", "  bob: {password: plain} #", "is not an argon2id hash"),
         ("my-files:", "team:", "the key 'team' is there twice"),

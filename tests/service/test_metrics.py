@@ -1,0 +1,49 @@
+"""`/metrics`: the same figures from whichever worker answers."""
+
+from __future__ import annotations
+
+import re
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from davbridge.emulator import Emulator
+from tests.service.test_serve import emulator
+from tests.service.test_status import until
+from tests.support.ports import free_port
+from tests.support.serving import serving, write_configuration
+
+__all__ = ["emulator"]
+
+
+def ask(port: int, path: str = "/metrics") -> str:
+    """A page of the metrics' address."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+        return answer.read().decode()  # type: ignore[no-any-return]
+
+
+def test_metrics(emulator: Emulator, tmp_path: Path) -> None:
+    """The mirror's state and its enumeration, of each policy, on an address of its own and nowhere else."""
+    emulator.reset()
+    emulator.drive("business").put("/a/b.txt", b"x")
+    port = free_port()
+    config = write_configuration(emulator, tmp_path, listen="127.0.0.1:0", workers=2, metrics=f"127.0.0.1:{port}")
+    with serving(config) as served:
+        for mount in ("me", "team"):
+            for _ in range(6):  # each worker finds the drives with its first request
+                dav = served.dav(mount)
+                dav.propfind(check=207)
+                dav.close()
+        until(lambda: 'davbridge_mirror_live{policy="me"} 1.0' in ask(port))
+        told = ask(port)
+        assert 'davbridge_mirror_items{policy="me"} 3.0' in told
+        assert 'davbridge_mirror_state{policy="team",state="live"} 1.0' in told
+        assert re.search(r'davbridge_mirror_age_seconds\{policy="me"\} \d', told)
+        with pytest.raises(urllib.error.HTTPError, match="404") as refused:
+            ask(port, "/")
+        refused.value.close()
+        dav = served.dav("metrics")
+        dav.get(check=404)
+        dav.close()
