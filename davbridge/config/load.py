@@ -12,7 +12,9 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from davbridge.config.model import Account, Cloud, Config, SecretPlace, Tls
+from davbridge.config.account import Account, Cloud
+from davbridge.config.base import SecretPlace
+from davbridge.config.model import Config, Tls
 from davbridge.config.words import not_yaml, told
 from davbridge.errors import ConfigError
 
