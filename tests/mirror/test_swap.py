@@ -194,7 +194,7 @@ def test_a_crowd(emulator: Emulator, graph: Graph, tmp_path: Path) -> None:
 
 
 def test_a_fenced_write_that_others_deleted(world: Mirrored) -> None:
-    """What we made a moment ago and somebody deleted is gone with the new enumeration, which is all that tells of it."""
+    """What we made a moment ago and somebody deleted goes with the new enumeration, which alone tells of it."""
     world.round()
     world.driver.make_folder(p("/a"))
     world.drive.delete("/a")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import signal
@@ -190,8 +191,9 @@ def eventually_held(lock: Path, running: Serving) -> list[int]:
     def holders() -> list[int]:
         found = []
         for pid in running.workers():
-            names = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()]
-            found += [pid] * (str(lock) in names)
+            for link in Path(f"/proc/{pid}/fd").iterdir():
+                with contextlib.suppress(OSError):  # it may have been closed since
+                    found += [pid] * (os.readlink(link) == str(lock))
         return found
 
     eventually(lambda: len(holders()) == 1, 15)
