@@ -21,7 +21,15 @@ from davbridge.drivers.protocol import Changes, Download, Item, Quota, Span, Tim
 from davbridge.drivers.storing import NO_TIMES, store
 from davbridge.drivers.tree import Tree, own_ref
 from davbridge.drivers.uploads import MemoryUploads, Uploads
-from davbridge.errors import AlreadyExists, NotFound, ParentNotFound, PreconditionFailed, UnknownOutcome, Unsupported
+from davbridge.errors import (
+    AlreadyExists,
+    NotFound,
+    ParentNotFound,
+    PreconditionFailed,
+    RequestRefused,
+    UnknownOutcome,
+    Unsupported,
+)
 from davbridge.graph.client import Graph
 from davbridge.graph.drives import get_drive
 from davbridge.graph.items import create_folder, delete_item, get_folder, read_back, update_item
@@ -156,6 +164,9 @@ class GraphDriver:
             tree.cache.forget_path(path)
             raise
         except UnknownOutcome:
+            raise
+        except RequestRefused:
+            tree.check_folder(path.parent)
             raise
         except Exception:
             tree.folder(path.parent)

@@ -22,6 +22,7 @@ from davbridge.errors import (
     NotFound,
     ParentNotFound,
     PreconditionFailed,
+    RequestRefused,
     UnknownOutcome,
     Unsupported,
 )
@@ -106,6 +107,9 @@ def _store_seen(tree: Tree, job: _Job, old: DriveItem | None) -> tuple[DriveItem
             return job.upload(tree, target)
         item, created = _put(tree, job, target, old if job.if_match else None)
         return _timed(tree, job, item), created
+    except RequestRefused:
+        tree.check_folder(job.path.parent)
+        raise
     except NotFound:
         if old is not None and job.if_match is not None:
             # with If-Match the item itself may be what is missing

@@ -104,6 +104,16 @@ class Tree:
             raise ParentNotFound(f"the folder {path} does not exist") from None
         return folder_ref(item, path)
 
+    def check_folder(self, path: DavPath) -> None:
+        """Look whether a folder that was written into is one: an id alone does not tell.
+
+        Raises: ParentNotFound, Unsupported (a OneNote notebook).
+        """
+        item = self.look(path, fresh=True)
+        if item is None:
+            raise ParentNotFound(f"the folder {path} does not exist")
+        folder_ref(item, path)
+
     def unseen(self, path: DavPath) -> ItemRef | None:
         """How to address a folder of which nothing is known; None when something is: it is there, or it is not."""
         place = self.cache.locate(path)

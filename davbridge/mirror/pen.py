@@ -278,6 +278,8 @@ class Pen:
             self.sql.execute("INSERT OR REPLACE INTO rechecks VALUES (?, ?, ?)", (number, item_id, self.now))
 
     def _is_fenced(self, old: Row, news: DriveItem) -> bool:
+        if not old["etag"]:
+            return False  # we made it without being told what it is: any news is newer
         return old["fenced"] > self.now and is_older(news, item_of(_item_part(old), news.drive_id))
 
 

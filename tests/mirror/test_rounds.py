@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from davbridge.drivers.protocol import Times
-from davbridge.errors import NotFound
+from davbridge.errors import NotFound, ParentNotFound
 from davbridge.graph.model import DriveItem
 from tests.contract.places import p, put, read
 from tests.mirror.conftest import Mirrored
@@ -142,3 +142,11 @@ def test_a_round_goes_on_where_it_was(world: Mirrored) -> None:
         world.drive.put(f"/f{number}.txt", b"x")
     world.round()
     assert len(world.names("/")) == 30
+
+
+def test_a_file_that_was_just_copied_is_no_folder(live: Mirrored) -> None:
+    """Of a copy only the id is known: writing below it is told as what it is."""
+    for act in (lambda: put(live.driver, "/copy.txt/x"), lambda: live.driver.make_folder(p("/copy.txt/x"))):
+        live.driver.copy(p("/e.txt"), p("/copy.txt"), replace=True)
+        with pytest.raises(ParentNotFound):
+            act()
