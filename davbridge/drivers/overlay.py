@@ -210,7 +210,9 @@ class OverlaidDriver(Driver):
             self._store.remove(side)  # locked, and neither read nor written: whatever was there, is there
             return
         try:
-            self._driver.put(path, _body(b""), if_absent=True, times=side.times)
+            made = self._driver.put(path, _body(b""), if_absent=True, times=side.times)
+            # davfs2 holds the tag that a HEAD gave it after its LOCK, for as long as it has not sent the content
+            self._store.settled(side, made.item.etag)
         except (AlreadyExists, PreconditionFailed, ParentNotFound):
             log.info("a reserved name was taken, or its folder is gone; nothing to settle")
         except BridgeError as error:
@@ -257,6 +259,8 @@ class OverlaidDriver(Driver):
         if owner is not None:
             return self._put_side(path, owner, body, times, created=side is None)
         if side is None:
+            if if_match not in (None, "*"):
+                if_match = self._store.tag_of(if_match)
             return self._driver.put(path, body, if_match=if_match, if_absent=if_absent, times=times)
         # the name was free when it was taken: whoever has it at Microsoft now came in between
         self._store.postpone(side, FILLING_SECONDS)

@@ -28,10 +28,14 @@ SCHEMA = (
         created REAL NOT NULL, modified REAL NOT NULL, timed INTEGER NOT NULL, due REAL NOT NULL,
         PRIMARY KEY (mount, key, user)) STRICT""",
     "CREATE INDEX IF NOT EXISTS side_files_by_folder ON side_files (mount, folder)",
+    """CREATE TABLE IF NOT EXISTS settled (
+        mount TEXT NOT NULL, version TEXT NOT NULL, etag TEXT NOT NULL, at REAL NOT NULL,
+        PRIMARY KEY (mount, version)) STRICT, WITHOUT ROWID""",
 )
 LARGEST = 16 * 2**20
 """Bytes of one side file."""
 _UNSEEN = 2
+_SETTLED_SECONDS = 7 * 86400.0
 
 _PRIVATE = re.compile(
     r"\._.*|\.ds_store|\.spotlight-v100|\.fseventsd|\.temporaryitems|\.apdisk|\.metadata_never_index|desktop\.ini|"
@@ -214,6 +218,20 @@ class SideStore:
         with self._database.transaction() as transaction:
             sql = "DELETE FROM side_files WHERE mount = ? AND key = ? AND user = ? AND version = ?"
             return bool(transaction.execute(sql, (self._mount, key_of(side.path), side.user, side.version)).rowcount)
+
+    def settled(self, side: SideFile, etag: str) -> None:
+        """A placeholder has become an empty file with that entity tag; the client still knows it by the old one."""
+        now = self._now()
+        with self._database.transaction() as transaction:
+            transaction.execute("DELETE FROM settled WHERE at < ?", (now - _SETTLED_SECONDS,))
+            values = (self._mount, side.version, etag, now)
+            transaction.execute("INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?)", values)
+
+    def tag_of(self, version: str) -> str:
+        """The entity tag of the file that a placeholder of that version has become, or `version` itself."""
+        sql = "SELECT etag FROM settled WHERE mount = ? AND version = ?"
+        rows = self._database.read(sql, (self._mount, version))
+        return str(rows[0]["etag"]) if rows else version
 
     def forget_tree(self, path: DavPath) -> None:
         """Remove everything below a folder that has gone."""

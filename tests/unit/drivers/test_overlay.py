@@ -96,3 +96,18 @@ def test_content_that_comes_while_the_name_is_settled(overlay: Overlay, drive: M
     with pytest.raises(PreconditionFailed):
         put(view, "/b.txt", b"content")
     assert read(drive, "/b.txt") == b"another's"
+
+
+def test_a_settled_name_is_filled_by_the_tag_it_had(overlay: Overlay, drive: MemoryDriver, clock: ManualClock) -> None:
+    """A client that was told the placeholder's tag may still store into the empty file, and into nothing newer."""
+    view = overlay.for_user("alice")
+    view.make_folder(p("/d"))
+    tag = view.reserve(p("/d/a.txt")).etag
+    view.move(p("/d"), p("/e"), replace=False)
+    clock.advance(40)
+    overlay.settle_due()
+    assert read(drive, "/e/a.txt") == b""
+    put(view, "/e/a.txt", b"content", if_match=tag)
+    assert read(drive, "/e/a.txt") == b"content"
+    with pytest.raises(PreconditionFailed):
+        put(view, "/e/a.txt", b"other", if_match=tag)
