@@ -154,6 +154,14 @@ def add_nginx(world: World, program: str) -> None:
             access_log off; client_max_body_size 0; {temporary}
             server {{
                 listen 127.0.0.1:{port} ssl; ssl_certificate {chain}; ssl_certificate_key {key};
+                error_page 400 = /.davbridge/bad-request;
+                location = /.davbridge/bad-request {{
+                    internal;
+                    add_header DAV "1, 2, 3" always;
+                    add_header MS-Author-Via DAV always;
+                    if ($request ~ "^OPTIONS \\* ") {{ return 200; }}
+                    return 400;
+                }}
                 location / {{
                     proxy_pass {world.http}; proxy_http_version 1.1; proxy_set_header Host $http_host;
                     proxy_request_buffering off; proxy_buffering off; proxy_read_timeout 300s;
