@@ -231,7 +231,10 @@ class Mirror:
     def removed_path(self, path: DavPath) -> None:
         """We deleted what was at `path`, without knowing it."""
         place = self.locate(path.parent)
+        written = self._written(path)
         with self.file.writing() as pen:
+            if written is not None:
+                pen.removed(written)
             if place.depth == len(path.names) - 1:
                 if (row := self._child(place.key, path.name)) is not None:
                     pen.drop(row["drive"], row["id"])
@@ -310,6 +313,16 @@ class Mirror:
         sql = """SELECT 1 FROM doubts AS d JOIN items AS i ON i.drive = d.drive AND i.id = d.id
             WHERE d.drive = ? AND i.parent = ? AND i.expires < 0 LIMIT 1"""
         return bool(self.file.read(sql, (self.file.number(folder[0]), folder[1])))
+
+    def _written(self, path: DavPath) -> DriveItem | None:
+        """What we wrote at `path` within the last minute, by rows that may be too old to be shown."""
+        key, row = self.root, None
+        for name in path.names:
+            row = self._child(key, name)
+            if row is None:
+                return None
+            key = content_key(self._item(row))
+        return self._item(row) if row is not None and row["fenced"] > self.now() else None
 
     def _row(self, key: Key) -> Row | None:
         sql = f"SELECT {_NODE} FROM items AS i WHERE i.drive = ? AND i.id = ?"  # noqa: S608 - ours

@@ -242,3 +242,13 @@ def test_what_cannot_be_compared_is_older() -> None:
     """In doubt our own write is believed."""
     assert is_older(replace(item("1", "a"), etag="x"), item("1", "a"))
     assert not is_older(item("1", "a"), item("1", "a"))
+
+
+def test_deleted_without_being_known_any_more(cache: Mirror, clock: ManualClock) -> None:
+    """What we wrote and, when all was forgotten but the fence, deleted by its path is not added to listings."""
+    cache.wrote(item("d", "d", kind="folder"))
+    cache.wrote(item("1", "a", "d"))
+    clock.advance(17)
+    cache.removed_path(p("/d/a"))
+    assert listed(cache, "d") == []
+    assert listed(cache, "d", item("1", "a", "d")) == []
