@@ -22,6 +22,7 @@ from davbridge.drivers import sidestore
 from davbridge.drivers.graphdriver import GraphDriver
 from davbridge.drivers.onedrive import OneDrive
 from davbridge.drivers.overlay import Overlay
+from davbridge.drivers.recovery import Recovery
 from davbridge.drivers.sharepoint import SharePoint
 from davbridge.drivers.uploads import UploadsTable
 from davbridge.edge import EdgeServer, Limits, Tls, make_server
@@ -31,6 +32,8 @@ from davbridge.edge.metrics import MetricsPage
 from davbridge.errors import ConfigError
 from davbridge.figures import figures
 from davbridge.graph import Graph
+from davbridge.graph.desk import Desk, make_senders
+from davbridge.graph.memory import ROOM, Memory
 from davbridge.mirror.file import MirrorFile
 from davbridge.mirror.folder import Mirrors
 from davbridge.mirror.pollers import Pollers
@@ -44,6 +47,7 @@ from davbridge.push import (
     open_channel,
 )
 from davbridge.store.database import Database
+from davbridge.store.journal import JournalFile
 from davbridge.tokens import SignedInAccount, Upkeep, open_account
 from davbridge.transport import Gates, HostRules, StoredGates, Transport, storedgates
 
@@ -62,14 +66,16 @@ class Bridge:
     mirrors: Mirrors
     pollers: Pollers
     upkeep: list[Upkeep]
+    recovery: Recovery
 
     def settle(self) -> None:
-        """The work that comes with time: reserved names become files, sign-ins are kept alive.
+        """The work that comes with time: reserved names become files, sign-ins are kept alive, broken work is mended.
 
         To be called every few seconds.
         """
         for account in self.upkeep:
             account.look()
+        self.recovery.look()
         for overlay in self.overlays:
             overlay.settle_due()
 
@@ -81,6 +87,7 @@ class Bridge:
         for account in self.accounts.values():
             account.close()
         self.mirrors.close()
+        self.recovery.close()
         self.database.close()
 
 
@@ -100,8 +107,15 @@ def build(config: Config, clock: Clock, limits: Limits | None = None) -> Bridge:
     }
     table = LockTable(database, clock)
     uploads = UploadsTable(database, clock)
+    journal = JournalFile(database, folder / "journal")
+    memory, senders = Memory(ROOM // config.server.workers), make_senders()
     parts = DriverParts(
-        Mirrors(folder / "mirror", clock), Pollers(clock), uploads, clock, _channels(config, database, clock)
+        Mirrors(folder / "mirror", clock),
+        Pollers(clock),
+        uploads,
+        clock,
+        _channels(config, database, clock),
+        lambda policy, account: Desk(journal.of(policy, account), memory, senders),
     )
     drivers = {name: make_driver(name, one, graphs[one.account], parts) for name, one in config.policies.items()}
     overlays = {
@@ -149,6 +163,7 @@ def build(config: Config, clock: Clock, limits: Limits | None = None) -> Bridge:
         parts.mirrors,
         parts.pollers,
         [Upkeep(account) for account in accounts.values()],
+        Recovery(journal, drivers, clock),
     )
 
 
@@ -169,7 +184,14 @@ def state_folder(config: Config) -> Path:
 
 def open_database(folder: Path) -> Database:
     """The state file: locks, dead properties, side files, recent uploads, pauses, webhooks."""
-    tables = (locks.SCHEMA, deadprops.SCHEMA, sidestore.SCHEMA, UploadsTable.SCHEMA, storedgates.SCHEMA)
+    tables = (
+        locks.SCHEMA,
+        deadprops.SCHEMA,
+        sidestore.SCHEMA,
+        UploadsTable.SCHEMA,
+        storedgates.SCHEMA,
+        JournalFile.SCHEMA,
+    )
     schema = (*chain.from_iterable(tables), *SubscriptionTable.SCHEMA)
     return Database.open(folder / "state.sqlite", schema)
 
@@ -192,6 +214,8 @@ class DriverParts:
     clock: Clock
     channel: Callable[[str, Graph, str, Path], PushChannel]
     """What hears of a drive's changes at once, by the account's name, the drive's id and the mirror's file."""
+    desk: Callable[[str, str], Desk]
+    """What uploads share, by the policy's name and its account's."""
 
 
 def make_driver(name: str, policy: Policy, graph: Graph, parts: DriverParts) -> GraphDriver:
@@ -210,6 +234,7 @@ def make_driver(name: str, policy: Policy, graph: Graph, parts: DriverParts) -> 
         "account": policy.account,
         "watch": watch,
         "uploads": parts.uploads,
+        "desk": parts.desk(name, policy.account),
     }
     if policy.driver == "onedrive":
         return OneDrive.open(graph, user=policy.user, **shared)

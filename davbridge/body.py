@@ -7,6 +7,7 @@ committed as a whole one (law 2).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from davbridge.errors import BodyTruncated
@@ -24,11 +25,15 @@ _BLOCK = 2**20
 class Body:
     """`length` bytes from `source`.
 
-    `content_type` is the client's, or empty. `remaining` is what has not been read yet.
+    `content_type` is the client's, or empty. `remaining` is what has not been read yet. `again` turns the source back
+    to its first byte, where it can do that.
     """
 
-    def __init__(self, source: Readable, length: int, content_type: str = "") -> None:
+    def __init__(
+        self, source: Readable, length: int, content_type: str = "", again: Callable[[], object] | None = None
+    ) -> None:
         self._source = source
+        self._again = again
         self.length = length
         self.content_type = content_type
         self.remaining = length
@@ -38,6 +43,16 @@ class Body:
     def is_repeatable(self) -> bool:
         """Whether the bytes can still be given from the first one on."""
         return self._whole is not None or self.remaining == self.length
+
+    def rewind(self) -> bool:
+        """Go back to the first byte; False where those that were read cannot be had again."""
+        if self.remaining == self.length:
+            return True
+        if self._again is None:
+            return False
+        self._again()
+        self.remaining = self.length
+        return True
 
     def whole(self) -> bytes:
         """All bytes at once, for small bodies; may be asked for again.

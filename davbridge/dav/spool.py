@@ -9,6 +9,7 @@ from typing import IO
 
 from davbridge.body import Body, Readable
 from davbridge.errors import BodyTruncated, QuotaExceeded, TooLarge
+from davbridge.killpoint import killpoint
 
 _IN_MEMORY = 4 * 2**20
 _BLOCK = 256 * 1024
@@ -33,7 +34,8 @@ def spooled(
         if expected is not None and expected != length:
             raise BodyTruncated(f"the upload has {length} bytes where {expected} were announced")
         file.seek(0)
-        yield Body(file, length, content_type)
+        killpoint("spool filled")
+        yield Body(file, length, content_type, again=lambda: file.seek(0))
 
 
 def _fill(file: IO[bytes], source: Readable, limit: int) -> int:

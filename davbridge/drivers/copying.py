@@ -45,7 +45,7 @@ def copy(
     if replaces_files and item.kind == old.kind == "file" and not old.remote:
         made = _make(tree, clock, item, parent, target, deep=deep, replaced=old)
         return Written(to_item(made), False)
-    with set_aside(tree, old):
+    with set_aside(tree, old, item, "copy" if deep or item.kind == "file" else "shallow"):
         made = _make(tree, clock, item, parent, target, deep=deep)
     return Written(to_item(made), False)
 

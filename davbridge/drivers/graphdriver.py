@@ -18,6 +18,7 @@ from davbridge.drivers.following import changes, search, sync_token
 from davbridge.drivers.items import to_item
 from davbridge.drivers.moving import move
 from davbridge.drivers.protocol import Changes, Download, Item, Quota, Span, Times, Written
+from davbridge.drivers.recovery import recover
 from davbridge.drivers.storing import NO_TIMES, store
 from davbridge.drivers.tree import Tree, own_ref
 from davbridge.drivers.uploads import MemoryUploads, Uploads
@@ -31,6 +32,7 @@ from davbridge.errors import (
     Unsupported,
 )
 from davbridge.graph.client import Graph
+from davbridge.graph.desk import Desk
 from davbridge.graph.drives import get_drive
 from davbridge.graph.items import create_folder, delete_item, get_folder, read_back, update_item
 from davbridge.graph.model import Drive, DriveItem, ItemRef
@@ -43,6 +45,7 @@ from davbridge.mirror.urls import DownloadUrls
 from davbridge.paths import DavPath
 from davbridge.query import Query
 from davbridge.redact import Secret
+from davbridge.store.journal import Entry
 
 QUOTA_SECONDS = 60.0
 WatchDrive = Callable[[Graph, str, MirrorFile], Callable[[], None]]
@@ -72,6 +75,7 @@ class GraphDriver:
         watch: WatchDrive | None = None,
         cache_ttl: float = TTL_SECONDS,
         uploads: Uploads | None = None,
+        desk: Desk | None = None,
     ) -> None:
         self._graph = graph
         self._find = find
@@ -82,6 +86,7 @@ class GraphDriver:
         self._attend: Callable[[], None] = _nothing
         self._cache_ttl = cache_ttl
         self._uploads = uploads or MemoryUploads(clock)
+        self._desk = desk or Desk.alone()
         self._lock = threading.Lock()
         self._opened: tuple[Place, Tree] | None = None
         self._quota: tuple[float, Quota | None] | None = None
@@ -104,6 +109,10 @@ class GraphDriver:
         """How the drive's mirror stands. Raises: as `probe`."""
         place, tree = self._open()
         return report_of(tree.cache.file, place.drive.id)
+
+    def recover(self, entry: Entry) -> bool:
+        """Bring to an end what a process that has died had begun. Raises: as `recovery.recover`."""
+        return recover(self._open()[1], entry)
 
     def forget(self) -> None:
         """Drop all that is known of the items, as after `cache_ttl` seconds."""
@@ -277,7 +286,7 @@ class GraphDriver:
                 root = key_of(place.root.drive_id, place.root.item_id)
                 file = self._mirrors.open(self._account, place.drive.id)
                 cache = Mirror(file, root, ttl=self._cache_ttl)
-                tree = Tree(self._graph, place.root, cache, DownloadUrls(self._clock), self._clock)
+                tree = Tree(self._graph, place.root, cache, DownloadUrls(self._clock), self._clock, self._desk)
                 if self._watch is not None:
                     self._attend = self._watch(self._graph, place.drive.id, file)
                 self._opened = (place, tree)

@@ -22,8 +22,10 @@ from davbridge.errors import AlreadyExists, BridgeError, Locked, NotFound, Paren
 from davbridge.graph.items import delete_item, get_item, read_back, update_item
 from davbridge.graph.model import DriveItem, ItemRef
 from davbridge.graph.uploads import put_content, upload
+from davbridge.killpoint import killpoint
 from davbridge.mirror.keys import content_key, key_of, own_key
 from davbridge.paths import DavPath, compose
+from davbridge.store.journal import Journal, SetAside
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +57,7 @@ def move(tree: Tree, uploads: Uploads, source: DavPath, target: DavPath, *, repl
             return Written(to_item(_patch(tree, item, parent, target, replace=True, replaced=old)), False)
         except AlreadyExists:
             log.info("a rename onto an existing file was refused; setting that aside")
-    with set_aside(tree, old):
+    with set_aside(tree, old, item, "move"):
         moved = _patch(tree, item, parent, target, replace=False)
     return Written(to_item(moved), False)
 
@@ -83,27 +85,58 @@ def parent_of(tree: Tree, item: DriveItem, old: DriveItem | None, source: DavPat
 
 
 @contextmanager
-def set_aside(tree: Tree, old: DriveItem) -> Iterator[None]:
-    """Give `old` another name for the block; delete it after success, give the name back after a failure."""
-    aside = _renamed(tree, old, f"davbridge-replaced-{secrets.token_hex(8)}")
+def set_aside(tree: Tree, old: DriveItem, source: DriveItem, how: str) -> Iterator[None]:
+    """Give `old` another name for the block; delete it after success, give the name back after a failure.
+
+    `source` is what comes in its place, `how` as in `SetAside`: a process that dies meanwhile leaves it to another.
+    What fails here is tried again there, too.
+    """
+    name = f"davbridge-replaced-{secrets.token_hex(8)}"
+    work = SetAside(old.drive_id, old.parent_id, old.id, old.name, name, source.drive_id, source.id, how)
+    journal = tree.desk.journal
+    number = journal.begin(work)
+    killpoint("replacing journaled")
+    try:
+        aside = _renamed(tree, old, name)
+    except BaseException:
+        _close(journal, number, known=False)
+        raise
+    killpoint("target set aside")
     tree.cache.removed(old)
     try:
         yield
     except BaseException:
-        try:
-            tree.cache.wrote(update_item(tree.graph, own_ref(aside), name=old.name))
-        except BridgeError as error:
-            log.error("an item that was to be replaced could not get its name back: %s", error)
-            tree.cache.forget_children(key_of(old.drive_id, old.parent_id))
+        _close(journal, number, known=_given_back(tree, old, aside))
         raise
+    killpoint("target replaced")
     try:
-        delete_item(tree.graph, own_ref(aside))
-    except NotFound:
-        pass
+        with suppress(NotFound):
+            delete_item(tree.graph, own_ref(aside))
     except BridgeError as error:
         # the move itself is done, and the client must hear that
-        log.error("a replaced item could not be deleted and stays as %r: %s", aside.name, error)
+        log.error("a replaced item could not be deleted yet and stays as %r: %s", aside.name, error)
         tree.cache.forget_children(key_of(old.drive_id, old.parent_id))
+        _close(journal, number, known=False)
+        return
+    killpoint("replaced deleted")
+    _close(journal, number, known=True)
+
+
+def _given_back(tree: Tree, old: DriveItem, aside: DriveItem) -> bool:
+    """Whether it has its name again."""
+    try:
+        tree.cache.wrote(update_item(tree.graph, own_ref(aside), name=old.name))
+    except BridgeError as error:
+        log.error("an item that was to be replaced could not get its name back yet and is %r: %s", aside.name, error)
+        tree.cache.forget_children(key_of(old.drive_id, old.parent_id))
+        return False
+    return True
+
+
+def _close(journal: Journal, number: int, *, known: bool) -> None:
+    """The outcome is known, or somebody else is to find it out. A journal that fails leaves it to the next start."""
+    with suppress(BridgeError):
+        (journal.end if known else journal.leave)(number)
 
 
 def _renamed(tree: Tree, old: DriveItem, name: str) -> DriveItem:
@@ -198,16 +231,18 @@ def _save(tree: Tree, uploads: Uploads, item: DriveItem, old: DriveItem, source:
         try:
             if download.length:
                 body = Body(download, download.length)
-                saved, _ = upload(tree.graph, where, body, created=old.created, modified=item.modified)
+                saved, _ = upload(tree.graph, where, body, tree.desk, created=old.created, modified=item.modified)
             else:
                 saved, _ = put_content(tree.graph, where, b"")
         except AlreadyExists:
             # business drives take one upload session a file (§3.2)
             raise Locked(f"{target} is being written by somebody else") from None
+    killpoint("saved")
     saved = tree.cache.wrote(saved)
     tree.urls.drop(content_key(saved))
     with suppress(NotFound):
         delete_item(tree.graph, own_ref(item))
+    killpoint("source deleted")
     tree.cache.removed(item)
     tree.urls.drop(content_key(item))
     uploads.forget(item.id)

@@ -8,6 +8,7 @@ from davbridge.drivers.roots import find_root, folder_path
 from davbridge.drivers.uploads import Uploads
 from davbridge.errors import ConfigError, LicenceMissing, NotFound, PermissionMissing, RequestRefused
 from davbridge.graph.client import Graph
+from davbridge.graph.desk import Desk
 from davbridge.graph.drives import get_my_drive, get_user_drive
 from davbridge.graph.model import Drive
 from davbridge.mirror.folder import Mirrors
@@ -27,13 +28,16 @@ class OneDrive:
         account: str = "",
         watch: WatchDrive | None = None,
         uploads: Uploads | None = None,
+        desk: Desk | None = None,
     ) -> GraphDriver:
         """A driver that looks its drive up at first use, or by `probe`. `root`: a folder as people write it."""
 
         def find() -> Place:
             return find_root(graph, find_drive(graph, user), folder_path(root))
 
-        return GraphDriver(graph, find, clock, mirrors=mirrors, account=account, watch=watch, uploads=uploads)
+        return GraphDriver(
+            graph, find, clock, mirrors=mirrors, account=account, watch=watch, uploads=uploads, desk=desk
+        )
 
 
 def find_drive(graph: Graph, user: str | None) -> Drive:

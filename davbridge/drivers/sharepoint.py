@@ -12,6 +12,7 @@ from davbridge.drivers.tree import content_ref
 from davbridge.drivers.uploads import Uploads
 from davbridge.errors import ConfigError, Forbidden, LicenceMissing, NotFound, PermissionMissing, RequestRefused
 from davbridge.graph.client import Graph
+from davbridge.graph.desk import Desk
 from davbridge.graph.drives import get_drive, list_site_drives
 from davbridge.graph.model import Drive, Site
 from davbridge.graph.sites import get_shared_item, get_site
@@ -73,13 +74,16 @@ class SharePoint:
         account: str = "",
         watch: WatchDrive | None = None,
         uploads: Uploads | None = None,
+        desk: Desk | None = None,
     ) -> GraphDriver:
         """A driver that looks its library up at first use, or by `probe`. `root`: a folder as people write it."""
 
         def find() -> Place:
             return find_place(graph, site, library, drive_id, root)
 
-        return GraphDriver(graph, find, clock, mirrors=mirrors, account=account, watch=watch, uploads=uploads)
+        return GraphDriver(
+            graph, find, clock, mirrors=mirrors, account=account, watch=watch, uploads=uploads, desk=desk
+        )
 
 
 def find_place(graph: Graph, site: str, library: str | None, drive_id: str | None, root: str) -> Place:

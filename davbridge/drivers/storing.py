@@ -7,6 +7,7 @@ session, so that a save makes one version. Graph makes missing folders on a PUT 
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from davbridge.body import Body
@@ -27,13 +28,16 @@ from davbridge.errors import (
     Unsupported,
 )
 from davbridge.graph.batch import LARGEST, IfFolder, NotDone
+from davbridge.graph.integrity import Mismatch, check_stored
 from davbridge.graph.items import delete_item, read_back, update_item
 from davbridge.graph.model import DriveItem, ItemRef
 from davbridge.graph.quickxor import quick_xor_hash
 from davbridge.graph.uploads import SIMPLE_LIMIT, put_content, upload
+from davbridge.killpoint import killpoint
 from davbridge.mirror.keys import content_key
 from davbridge.paths import DavPath
 
+log = logging.getLogger(__name__)
 NO_TIMES = Times()
 
 
@@ -57,11 +61,15 @@ def store(
         item, created = _store_unseen(tree, job) or _store_seen(tree, job, old)
     except AlreadyExists:
         raise _conflict(tree, path, if_absent) from None
+    except Mismatch:
+        tree.cache.forget_path(path)
+        raise
     if old and old.remote:
         tree.urls.drop(content_key(old))
         tree.cache.forget(old)
         return Written(to_item(item), False)
     item = tree.cache.wrote(item)
+    killpoint("mirror told")
     tree.urls.drop(content_key(item))
     if created:
         uploads.record(item.id)
@@ -91,6 +99,7 @@ class _Job:
             tree.graph,
             target,
             self.body,
+            tree.desk,
             fail_if_exists=self.if_absent,
             created=created,
             modified=modified,
@@ -151,6 +160,11 @@ def _store_unseen(tree: Tree, job: _Job) -> tuple[DriveItem, bool] | None:
         else:
             data, kind = job.body.whole(), job.body.content_type
             stored = put_content(only_if, target, data, content_type=kind, fail_if_exists=job.if_absent)
+            check_stored(stored[0], len(data), quick_xor_hash(data))
+    except Mismatch:
+        if job.in_session(LARGEST) or job.if_absent:
+            raise
+        return None
     except NotDone:
         return None
     except UnknownOutcome:
@@ -194,14 +208,20 @@ def _put(tree: Tree, job: _Job, target: ItemRef, bound: DriveItem | None) -> tup
     tag = (bound.ctag or bound.etag) if bound else None
     for attempt in (1, 2):
         try:
-            return put_content(
+            stored = put_content(
                 tree.graph,
                 target,
                 data,
                 content_type=job.body.content_type,
-                fail_if_exists=job.if_absent,
+                fail_if_exists=job.if_absent and attempt == 1,
                 if_match=tag,
             )
+            check_stored(stored[0], len(data), quick_xor_hash(data))
+            return stored
+        except Mismatch as error:
+            if bound is not None or attempt == 2:
+                raise
+            log.warning("an upload is sent once more: %s", error)
         except PreconditionFailed:
             if bound is None or attempt == 2:
                 raise

@@ -17,6 +17,7 @@ from davbridge.clock import Clock
 from davbridge.drivers.items import is_shown
 from davbridge.errors import NotFound, ParentNotFound, Unsupported
 from davbridge.graph.client import Graph
+from davbridge.graph.desk import Desk
 from davbridge.graph.items import get_folder, get_item, list_children
 from davbridge.graph.model import DriveItem, ItemRef
 from davbridge.mirror.keys import Key, content_key, key_of
@@ -44,12 +45,15 @@ def content_ref(item: DriveItem) -> ItemRef:
 class Tree:
     """The items below one root. `root` is addressed by its real id, which Graph wants for moves into it (§4.2)."""
 
-    def __init__(self, graph: Graph, root: ItemRef, cache: Mirror, urls: DownloadUrls, clock: Clock) -> None:
+    def __init__(
+        self, graph: Graph, root: ItemRef, cache: Mirror, urls: DownloadUrls, clock: Clock, desk: Desk
+    ) -> None:
         self.graph = graph
         self.root = root
         self.cache = cache
         self.urls = urls
         self.clock = clock
+        self.desk = desk
 
     def ref(self, path: DavPath) -> ItemRef:
         """How to address `path` without a look-up: an item's own id where it is known."""

@@ -14,6 +14,7 @@ from davbridge.redact import Secret
 from davbridge.tokens import TokenSource
 from davbridge.transport import Outgoing, Reply, Transport
 from davbridge.transport.hosts import host_key
+from davbridge.transport.message import Parts
 from davbridge.transport.wire import Broken
 
 
@@ -96,7 +97,7 @@ class Graph:
         url: Secret,
         *,
         headers: Mapping[str, str] | None = None,
-        data: bytes | None = None,
+        data: bytes | Parts | None = None,
         stream: bool = False,
         safe: bool = False,
     ) -> Reply:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from davbridge.errors import BadUpstream
 from davbridge.redact import Secret
 from davbridge.tokens import TokenSource
+
+
+class Parts(Protocol):
+    """A body in parts, which can be iterated for each try; its length in bytes is known."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+    def __len__(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -24,7 +32,7 @@ class Outgoing:
     method: str
     url: str | Secret
     headers: Mapping[str, str] = field(default_factory=dict)
-    data: bytes | None = None
+    data: bytes | Parts | None = None
     auth: TokenSource | None = None
     stream: bool = False
     safe: bool = False
