@@ -32,8 +32,7 @@ from davbridge.edge.metrics import MetricsPage
 from davbridge.errors import ConfigError
 from davbridge.figures import figures
 from davbridge.graph import Graph
-from davbridge.graph.desk import Desk, make_senders
-from davbridge.graph.memory import ROOM, Memory
+from davbridge.graph.desk import Desks
 from davbridge.mirror.file import MirrorFile
 from davbridge.mirror.folder import Mirrors
 from davbridge.mirror.pollers import Pollers
@@ -47,7 +46,6 @@ from davbridge.push import (
     open_channel,
 )
 from davbridge.store.database import Database
-from davbridge.store.journal import JournalFile
 from davbridge.tokens import SignedInAccount, Upkeep, open_account
 from davbridge.transport import Gates, HostRules, StoredGates, Transport, storedgates
 
@@ -107,15 +105,14 @@ def build(config: Config, clock: Clock, limits: Limits | None = None) -> Bridge:
     }
     table = LockTable(database, clock)
     uploads = UploadsTable(database, clock)
-    journal = JournalFile(database, folder / "journal")
-    memory, senders = Memory(ROOM // config.server.workers), make_senders()
+    desks = Desks.open(database, folder, config.server.workers, clock)
     parts = DriverParts(
         Mirrors(folder / "mirror", clock),
         Pollers(clock),
         uploads,
         clock,
         _channels(config, database, clock),
-        lambda policy, account: Desk(journal.of(policy, account), memory, senders),
+        desks,
     )
     drivers = {name: make_driver(name, one, graphs[one.account], parts) for name, one in config.policies.items()}
     overlays = {
@@ -163,7 +160,7 @@ def build(config: Config, clock: Clock, limits: Limits | None = None) -> Bridge:
         parts.mirrors,
         parts.pollers,
         [Upkeep(account) for account in accounts.values()],
-        Recovery(journal, drivers, clock),
+        Recovery(desks.journal, drivers, clock),
     )
 
 
@@ -184,15 +181,8 @@ def state_folder(config: Config) -> Path:
 
 def open_database(folder: Path) -> Database:
     """The state file: locks, dead properties, side files, recent uploads, pauses, webhooks."""
-    tables = (
-        locks.SCHEMA,
-        deadprops.SCHEMA,
-        sidestore.SCHEMA,
-        UploadsTable.SCHEMA,
-        storedgates.SCHEMA,
-        JournalFile.SCHEMA,
-    )
-    schema = (*chain.from_iterable(tables), *SubscriptionTable.SCHEMA)
+    tables = (locks.SCHEMA, deadprops.SCHEMA, sidestore.SCHEMA, UploadsTable.SCHEMA, storedgates.SCHEMA)
+    schema = (*chain.from_iterable(tables), *SubscriptionTable.SCHEMA, *Desks.SCHEMA)
     return Database.open(folder / "state.sqlite", schema)
 
 
@@ -214,8 +204,7 @@ class DriverParts:
     clock: Clock
     channel: Callable[[str, Graph, str, Path], PushChannel]
     """What hears of a drive's changes at once, by the account's name, the drive's id and the mirror's file."""
-    desk: Callable[[str, str], Desk]
-    """What uploads share, by the policy's name and its account's."""
+    desks: Desks
 
 
 def make_driver(name: str, policy: Policy, graph: Graph, parts: DriverParts) -> GraphDriver:
@@ -234,7 +223,7 @@ def make_driver(name: str, policy: Policy, graph: Graph, parts: DriverParts) -> 
         "account": policy.account,
         "watch": watch,
         "uploads": parts.uploads,
-        "desk": parts.desk(name, policy.account),
+        "desk": parts.desks.of(name, policy.account),
     }
     if policy.driver == "onedrive":
         return OneDrive.open(graph, user=policy.user, **shared)

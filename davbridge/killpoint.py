@@ -13,6 +13,7 @@ UPLOAD = (
     "session wanted",
     "session opened",  # the one moment when nobody but the service knows of the session
     "session journaled",
+    "part sent",
     "fragment sent",
     "last fragment read",
     "committed",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from davbridge.killpoint import killpoint
 
 _IN_MEMORY = 4 * 2**20
 _BLOCK = 256 * 1024
+_SPARE = 64 * 2**20
+"""Bytes of the disk that are left for the journal and the log."""
 
 
 @contextmanager
@@ -25,8 +28,12 @@ def spooled(
 
     Raises:
         BodyTruncated: the source broke off, or gave another number of bytes than expected.
-        TooLarge: more than `limit` bytes. QuotaExceeded: the disk is full.
+        TooLarge: more than `limit` bytes. QuotaExceeded: the disk is full, or will be: then nothing is read.
     """
+    if expected is not None and expected > limit:
+        raise TooLarge(f"uploads of unknown length may have {limit} bytes")
+    if (expected is None or expected > _IN_MEMORY) and shutil.disk_usage(folder or ".").free < (expected or 0) + _SPARE:
+        raise QuotaExceeded("the bridge has no room for an upload of unknown length")
     with tempfile.SpooledTemporaryFile(
         _IN_MEMORY, dir=folder
     ) as file:  # the file has no name: a crash leaves nothing behind

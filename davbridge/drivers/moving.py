@@ -52,7 +52,8 @@ def move(tree: Tree, uploads: Uploads, source: DavPath, target: DavPath, *, repl
                 raise
     if item.kind == old.kind == "file" and not item.remote and not old.remote:
         if uploads.is_fresh(item.id):
-            return _save(tree, uploads, item, old, source, target)
+            with tree.turn(target):
+                return _save(tree, uploads, item, old, source, target)
         try:
             return Written(to_item(_patch(tree, item, parent, target, replace=True, replaced=old)), False)
         except AlreadyExists:

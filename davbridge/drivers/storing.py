@@ -56,6 +56,12 @@ def store(
     if path.is_root:
         raise Unsupported("the root is a folder and has no content")
     job = _Job(path, body, if_match, if_absent, times or NO_TIMES)
+    with tree.turn(path):
+        return _store(tree, uploads, job)
+
+
+def _store(tree: Tree, uploads: Uploads, job: _Job) -> Written:
+    path, if_absent = job.path, job.if_absent
     old = _old(tree, job)
     try:
         item, created = _store_unseen(tree, job) or _store_seen(tree, job, old)

@@ -9,7 +9,7 @@ It must never write to Graph.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from itertools import islice
 
@@ -61,6 +61,10 @@ class Tree:
         if place.item and place.depth == len(path.names) and not path.is_root:
             return own_ref(place.item)
         return self._below(place, path)
+
+    def turn(self, path: DavPath) -> AbstractContextManager[None]:
+        """For the block, nobody else of this bridge writes to `path`. Raises: Locked."""
+        return self.desk.turns.turn("/".join((self.root.drive_id, self.root.item_id, *path.folded)))
 
     def known(self, path: DavPath) -> DriveItem | None:
         """The item if the cache knows it, without a call."""

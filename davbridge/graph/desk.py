@@ -4,25 +4,55 @@ from __future__ import annotations
 
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
-from davbridge.graph.memory import Memory
-from davbridge.store.journal import Journal, NoJournal
+from davbridge.clock import Clock
+from davbridge.graph.memory import ROOM, Memory
+from davbridge.store.database import Database
+from davbridge.store.journal import Journal, JournalFile, NoJournal
+from davbridge.store.turns import FileTurns, NoTurns, Turns
 
 
 @dataclass(frozen=True)
 class Desk:
-    """`journal` is this policy's own; `memory` and `senders`, the threads that send, are the process's."""
+    """`journal` is this policy's own; `memory` and `senders`, the threads that send, are the process's.
+
+    `turns` are those of all processes.
+    """
 
     journal: Journal
     memory: Memory
     senders: Executor
+    turns: Turns
 
     @classmethod
     def alone(cls) -> Desk:
         """For a driver that shares nothing."""
-        return cls(NoJournal(), Memory(), make_senders())
+        return cls(NoJournal(), Memory(), _senders(), NoTurns())
 
 
-def make_senders() -> Executor:
-    """Threads that send fragments; as many as there are uploads at a time, at most one for each request's thread."""
+@dataclass(frozen=True)
+class Desks:
+    """Makes the desks of all policies of a bridge."""
+
+    SCHEMA = JournalFile.SCHEMA
+
+    journal: JournalFile
+    memory: Memory
+    senders: Executor
+    turns: Turns
+
+    @classmethod
+    def open(cls, database: Database, folder: Path, processes: int, clock: Clock) -> Desks:
+        """In a state folder, for one of `processes` that share the memory for uploads."""
+        journal = JournalFile(database, folder / "journal")
+        return cls(journal, Memory(ROOM // processes), _senders(), FileTurns(folder / "turns.lock", clock))
+
+    def of(self, policy: str, account: str) -> Desk:
+        """The desk of a policy."""
+        return Desk(self.journal.of(policy, account), self.memory, self.senders, self.turns)
+
+
+def _senders() -> Executor:
+    """Threads that send fragments: one for each upload at a time, at most as many as the server has for requests."""
     return ThreadPoolExecutor(64, "sending")

@@ -17,6 +17,7 @@ from davbridge.clock import Clock
 from davbridge.errors import BodyTruncated
 from davbridge.graph.memory import UNIT, Share
 from davbridge.graph.quickxor import QuickXor
+from davbridge.killpoint import killpoint
 
 SMALLEST = 16 * UNIT
 """5 MiB: what an upload begins with, so that the line is soon in use."""
@@ -48,6 +49,7 @@ class Fragment:
             if self._stop.is_set():
                 raise BodyTruncated("the upload was given up")
             yield part
+            killpoint("part sent")
 
 
 class FragmentReader:

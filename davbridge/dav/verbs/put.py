@@ -6,7 +6,7 @@ A known length streams into the driver without touching the disk; an unknown one
 from __future__ import annotations
 
 import re
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 from davbridge import deadline
@@ -19,8 +19,10 @@ from davbridge.dav.refusal import Refusal
 from davbridge.dav.spool import spooled
 from davbridge.drivers.overlay import Reserves
 from davbridge.drivers.protocol import Item, NeedsAccount, Times, Written
-from davbridge.errors import BodyTruncated, NotFound, Unsupported
+from davbridge.errors import BodyTruncated, BridgeError, NotFound, QuotaExceeded, Unsupported
 
+_LARGE = 4 * 2**20
+"""Bytes from which on a look at the quota is worth its call."""
 # they always send an empty PUT before the content (clients §2 rule 7); other clients mean an empty file by it
 _EMPTY_FIRST = re.compile(r"MiniRedir|^WebDAVFS|RaiDrive")
 
@@ -97,10 +99,26 @@ def _body(request: Request) -> AbstractContextManager[Body]:
         return nullcontext(Body(source, int(length), kind))
     if request.environ.get("wsgi.input_terminated"):
         shared = request.shared
+        if expected:
+            _check_quota(request, expected)
         return spooled(source, shared.spool_limit, expected=expected, content_type=kind, folder=shared.spool_folder)
     if expected:
         raise Refusal(411, "the Content-Length is missing")
     return nullcontext(Body(source, 0, kind))
+
+
+def _check_quota(request: Request, expected: int) -> None:
+    """Refuse what has no room on the drive, before it is spooled; Graph itself checks what has a length.
+
+    Raises: QuotaExceeded.
+    """
+    quota = None
+    if expected > _LARGE:
+        with suppress(BridgeError):
+            quota = request.driver.quota()
+    # libraries tell of no room at all where there is some (facts/graph.md §1.1)
+    if quota is not None and 0 < quota.available < expected:
+        raise QuotaExceeded("the drive is full")
 
 
 class _Patient:

@@ -1,0 +1,189 @@
+"""Servers that are killed at named points while they write, one after the other over the same state folder."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from davbridge import killpoint
+from davbridge.emulator import Emulator
+from tests.support.dav import Dav
+from tests.support.serving import Serving, write_configuration
+from tests.support.world import MOUNTS, eventually
+
+State = dict[str, bytes]
+SESSION_SECONDS = 900
+
+
+@dataclass(frozen=True)
+class Job:
+    """One write below a folder of its own, in a server that dies at `point`. Files by their paths below the folder."""
+
+    number: int
+    mount: str
+    method: str
+    point: str
+    pass_: int
+    before: State
+    after: State
+    between: State | None = None
+    """What a client may find besides, that asked for a safe-save: both names have the new bytes."""
+    body: bytes = b""
+    chunked: bool = False
+
+    @property
+    def folder(self) -> str:
+        return f"job{self.number:03}"
+
+    @property
+    def leaves_an_orphan(self) -> bool:
+        """Nobody but the service knows of the session yet: it expires by itself."""
+        return self.point == "session opened"
+
+    def run(self, dav: Dav) -> bool:
+        """Do it; whether it was acknowledged."""
+        try:
+            if self.method == "PUT":
+                body = iter([self.body]) if self.chunked else self.body
+                status = dav.put(f"{self.folder}/file.bin", body).status
+            elif self.method == "SAVE":
+                first = dav.put(f"{self.folder}/file.tmp", self.body).status
+                assert first == 201, f"the temporary file was not taken: {first}"
+                status = dav.move(f"{self.folder}/file.tmp", f"{self.folder}/file.bin").status
+            else:
+                work = dav.move if self.method == "MOVE" else dav.copy
+                status = work(f"{self.folder}/source", f"{self.folder}/target").status
+        except (OSError, http.client.HTTPException):
+            return False
+        return status in (201, 204)
+
+
+def jobs(seed: int, count: int) -> list[Job]:
+    """The first ones hit every point once on each kind of drive; the others are drawn."""
+    draw = random.Random(seed)
+    points = [("PUT", point) for point in (*killpoint.UPLOAD, *killpoint.CONTENT)]
+    points += [(method, point) for method in ("MOVE", "COPY") for point in killpoint.REPLACING]
+    points += [("SAVE", point) for point in (*killpoint.SAVING, "session journaled")]
+    every = [(method, point, mount) for mount in MOUNTS for method, point in points]
+    drawn = [(*draw.choice(points), draw.choice(list(MOUNTS))) for _ in range(max(0, count - len(every)))]
+    return [_job(draw, number, *which) for number, which in enumerate((*every, *drawn))]
+
+
+def _job(draw: random.Random, number: int, method: str, point: str, mount: str) -> Job:
+    old, new = draw.randbytes(3000), draw.randbytes(4000)
+    if method == "PUT":
+        small = point in killpoint.CONTENT
+        body = draw.randbytes(2000 if small else draw.choice([5_000_000, 7_000_000, 12_000_000, 20_000_000]))
+        passes = {"fragment sent": draw.choice([1, 2]), "part sent": draw.randint(1, 60)}
+        if point in passes:
+            body = draw.randbytes(20_000_000)
+        before = {"file.bin": old} if draw.random() < 0.5 else {"other": b"x"}
+        after = {**before, "file.bin": body}
+        chunked = point == "spool filled" or draw.random() < 0.1
+        return Job(number, mount, method, point, passes.get(point, 1), before, after, body=body, chunked=chunked)
+    if method == "SAVE":
+        before = {"file.bin": old}
+        after = {"file.bin": new}
+        return Job(number, mount, method, point, 1, before, after, {"file.bin": new, "file.tmp": new}, body=new)
+    source = {"source/a": new, "source/deep/b": old}
+    before = {**source, "target/a": old, "target/c": new}
+    moved = {path.replace("source", "target"): content for path, content in source.items()}
+    after = moved if method == "MOVE" else {**source, **moved}
+    return Job(number, mount, method, point, 1, before, after)
+
+
+@dataclass
+class Killing:
+    """The emulator, one state folder, and what has been found."""
+
+    emulator: Emulator
+    folder: Path
+    killed: int = 0
+    survived: int = 0
+    slowest: float = 0.0
+    acknowledged: list[Job] = field(default_factory=list)
+
+    def prepare(self, jobs: list[Job]) -> None:
+        """Put what each job begins with on the drives: before any server knows of them."""
+        for job in jobs:
+            for path, content in job.before.items():
+                self.emulator.drive(MOUNTS[job.mount]).put(f"/{job.folder}/{path}", content)
+
+    @contextmanager
+    def server(self, job: Job | None) -> Iterator[Serving]:
+        """A server that will die where the job says."""
+        environment = {**os.environ, "DAVBRIDGE_KILL_AT": f"{job.point}#{job.pass_}" if job else ""}
+        config = self.folder / "config.yaml"
+        if not config.exists():
+            config = write_configuration(self.emulator, self.folder, listen="127.0.0.1:0", workers=1)
+        log_file = self.folder / "log"
+        command = [sys.executable, "-m", "tests.faults.killed", "serve", "--config", str(config)]
+        with log_file.open("wb") as log:
+            process = subprocess.Popen(command, stderr=log, env=environment, start_new_session=True)
+        running = Serving(process, log_file)
+        try:
+            eventually(lambda: running.address or process.poll() is not None, 60)
+            yield running
+        finally:
+            process.kill()
+            process.wait()
+
+    def strike(self, server: Serving, job: Job) -> None:
+        """Let the server die at the job."""
+        with closing(server.dav(job.mount)) as dav:
+            done = job.run(dav)
+        if done:
+            self.acknowledged.append(job)
+        try:
+            status = server.process.wait(0 if done else 10)
+        except subprocess.TimeoutExpired:
+            self.survived += 1  # the point was not passed
+            server.process.kill()
+            server.process.wait()
+            return
+        assert status == -signal.SIGKILL, f"{job.point}: it ended with {status}: {server.log[-3000:]}"
+        self.killed += 1
+
+    def check(self, server: Serving, job: Job) -> None:
+        """All is as it was before the job, or as it is after it; and the bridge shows it so."""
+        begun = time.monotonic()
+        drive = self.emulator.drive(MOUNTS[job.mount])
+        if job.leaves_an_orphan and drive.open_sessions:
+            self.emulator.clock.advance(SESSION_SECONDS + 1)
+            self.emulator.world.expire()
+        done = job in self.acknowledged
+        wanted = [job.after] if done else [one for one in (job.before, job.after, job.between) if one is not None]
+        if job.method == "SAVE" and not done:
+            wanted.append({**job.before, "file.tmp": job.body})
+
+        def is_right() -> bool:
+            return drive.open_sessions == 0 and self.state(job) in wanted
+
+        try:
+            eventually(is_right, 60)
+        except AssertionError:
+            found = {path: len(content) for path, content in self.state(job).items()}
+            raise AssertionError(f"{job.method} at {job.point!r}: {found}, {drive.open_sessions} sessions") from None
+        self.slowest = max(self.slowest, time.monotonic() - begun)
+        with closing(server.dav(job.mount)) as dav:
+            for path, content in self.state(job).items():
+                # nobody was told of it: it may show as late as what others have changed
+                eventually(lambda path=path, content=content: dav.get(f"{job.folder}/{path}").body == content, 30)
+
+    def state(self, job: Job) -> State:
+        """The files in the job's folder, as Microsoft has them."""
+        drive = self.emulator.drive(MOUNTS[job.mount]).drive
+        with drive.lock:
+            top = self.emulator.drive(MOUNTS[job.mount]).item(f"/{job.folder}")
+            depth = len(drive.path_of(top))
+            files = [item for item in drive.below(top) if item.blob is not None]
+            return {"/".join(drive.path_of(item)[depth:]): item.blob.bytes() for item in files if item.blob}
