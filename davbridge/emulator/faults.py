@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import BinaryIO, cast
 
 from davbridge.emulator.httpd import Drop, Request, Response
 from davbridge.emulator.refusal import Refused
@@ -111,6 +112,28 @@ class WorkThen(Action):
         return Response(
             self.status, {"Content-Type": "application/json"}, b'{"error":{"code":"UnknownError","message":""}}'
         )
+
+
+@dataclass(frozen=True)
+class Garble(Action):
+    """Take another first byte than was sent, and say nothing of it."""
+
+    def apply(self, request: Request, run: Callable[[], Response]) -> Response:
+        request.reader = cast(BinaryIO, _Garbled(request.reader))
+        return run()
+
+
+class _Garbled:
+    def __init__(self, reader: BinaryIO) -> None:
+        self._reader = reader
+        self._first = True
+
+    def read(self, size: int) -> bytes:
+        data = self._reader.read(size)
+        if self._first and data:
+            data = bytes([data[0] ^ 1]) + data[1:]
+            self._first = False
+        return data
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,133 @@
+"""What uploads are made of: shared memory, fragments, the hash, and the judgement on what was stored."""
+
+from __future__ import annotations
+
+import io
+import threading
+from contextlib import ExitStack
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from davbridge.body import Body
+from davbridge.emulator.hashes import quick_xor
+from davbridge.errors import BodyTruncated
+from davbridge.graph.fragments import LARGEST, SMALLEST, Fragment, FragmentReader
+from davbridge.graph.integrity import Mismatch, check_stored
+from davbridge.graph.memory import UNIT, Memory
+from davbridge.graph.model import DriveItem
+from davbridge.graph.quickxor import QuickXor
+
+MIB = 2**20
+
+
+def test_memory_is_divided() -> None:
+    """One upload has half of the room for a fragment; of 64, each a part, and together never more than the room."""
+    memory = Memory(64 * MIB)
+    with memory.upload() as alone:
+        assert alone.take(LARGEST) == 32 * MIB // UNIT * UNIT
+    assert memory.taken == 0
+    with ExitStack() as stack:
+        shares = [stack.enter_context(memory.upload()) for _ in range(64)]
+        sizes = [share.take(LARGEST) for share in shares for _ in range(2)]
+        assert memory.taken == sum(sizes) <= 64 * MIB
+        assert min(sizes) >= UNIT
+        assert all(size % UNIT == 0 for size in sizes)
+    assert memory.taken == 0
+
+
+def test_memory_that_others_have() -> None:
+    """Who comes while others hold large fragments gets what is left, and one unit at least."""
+    memory = Memory(10 * MIB)
+    with memory.upload() as early, memory.upload() as late:
+        early.take(MIB)
+        with ExitStack() as stack:
+            for _ in range(50):
+                assert stack.enter_context(memory.upload()).take(LARGEST) >= UNIT
+        early.give(3 * UNIT)
+        assert late.take(LARGEST) == 10 * MIB // 4 // UNIT * UNIT
+    assert memory.taken == 0
+
+
+def test_fragments_of_a_body() -> None:
+    """In order, whole, multiples of 320 KiB but for the last; the hash is that of all."""
+    data = bytes(range(251)) * 90_000
+    got = b""
+    with Memory().upload() as share:
+        reader = FragmentReader(Body(io.BytesIO(data), len(data)), share, threading.Event())
+        while True:
+            fragment, room = reader.next(lambda: None)
+            got += b"".join(fragment)
+            assert b"".join(fragment) == b"".join(list(fragment)), "each try begins with the first part"
+            if fragment.last:
+                break
+            assert len(fragment) % UNIT == 0
+            share.give(room)
+    assert got == data
+    assert reader.hash.digest() == quick_xor([data])
+
+
+def test_fragments_follow_the_line() -> None:
+    """They grow while the service takes them quickly, up to 50 MiB, and shrink when it does not, down to 5."""
+    with Memory().upload() as share:
+        reader = FragmentReader(Body(io.BytesIO(b""), 0), share, threading.Event())
+        for _ in range(6):
+            reader.took(0.5)
+        assert reader.wanted == LARGEST
+        reader.took(5.0)
+        assert reader.wanted == LARGEST
+        for _ in range(6):
+            reader.took(20.0)
+        assert reader.wanted == SMALLEST
+        assert SMALLEST == 5 * MIB
+
+
+def test_a_fragment_that_nobody_wants() -> None:
+    """What is being sent stops with the part under way."""
+    stop = threading.Event()
+    parts = iter(Fragment([b"a", b"b"], stop, last=True))
+    assert next(parts) == b"a"
+    stop.set()
+    with pytest.raises(BodyTruncated):
+        next(parts)
+
+
+@given(st.lists(st.one_of(st.binary(max_size=500), st.sampled_from([b"\x5a" * 40960, b"ab" * 50_000])), max_size=6))
+def test_the_hash(parts: list[bytes]) -> None:
+    """It is the emulator's, however the bytes are cut."""
+    hashed = QuickXor()
+    for part in parts:
+        hashed.update(part)
+    assert hashed.digest() == quick_xor(parts or [b""])
+    assert hashed.length == sum(map(len, parts))
+
+
+def item(name: str, size: int, digest: str, drive_id: str) -> DriveItem:
+    """A file as an upload's answer tells it."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    return DriveItem("1", drive_id, "0", name, "file", size, "e", "c", now, now, quick_xor_hash=digest)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "digest", "drive_id", "right"),
+    [
+        ("a.bin", 5, "same", "b!x", True),
+        ("a.bin", 5, "", "b!x", True),
+        ("a.bin", 5, "other", "b!x", False),
+        ("a.bin", 4, "other", "b!x", False),
+        ("a.bin", 9, "other", "b!x", True),
+        ("a.docx", 5, "other", "b!x", True),
+        ("A.PDF", 4, "other", "b!x", True),
+        ("a.docx", 5, "other", "0123456789abcdef", False),
+        ("a.bin", 9, "other", "0123456789abcdef", False),
+    ],
+)
+def test_what_was_stored(name: str, size: int, digest: str, drive_id: str, *, right: bool) -> None:
+    """Other bytes are an error, unless a library may have written into the file."""
+    if right:
+        check_stored(item(name, size, digest, drive_id), 5, "same")
+        return
+    with pytest.raises(Mismatch):
+        check_stored(item(name, size, digest, drive_id), 5, "same")
