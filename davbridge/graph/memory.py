@@ -10,6 +10,8 @@ UNIT = 327_680
 """Fragments are multiples of this, except the last (facts: Graph §3.3)."""
 ROOM = 128 * 2**20
 """Bytes for the uploads of all processes of a bridge."""
+_MOST = 48 * 2**20
+"""Bytes for one upload, however alone it is."""
 _AT_ONCE = 2
 """Fragments that an upload holds: one is being sent, the next is being read."""
 
@@ -43,7 +45,7 @@ class Memory:
 
     def _take(self, wanted: int) -> int:
         with self._lock:
-            fair = self._room // (_AT_ONCE * self._uploads)
+            fair = min(self._room // self._uploads, _MOST) // _AT_ONCE
             most = min(wanted, fair, self._room - self._taken)
             size = max(UNIT, most - most % UNIT)
             self._taken += size

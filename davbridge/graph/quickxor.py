@@ -32,7 +32,8 @@ class QuickXor:
         wide = self._wide
         for start in range(0, len(data), _MANY):
             # the integers' size is what a core's own cache holds
-            wide ^= int.from_bytes(data[start : start + _MANY], "little") << 8 * turn
+            block = int.from_bytes(data[start : start + _MANY], "little")
+            wide ^= block << 8 * turn if turn else block
         self._wide = wide
         self._length += len(data)
 

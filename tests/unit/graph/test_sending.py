@@ -24,10 +24,10 @@ MIB = 2**20
 
 
 def test_memory_is_divided() -> None:
-    """One upload has half of the room for a fragment; of 64, each a part, and together never more than the room."""
+    """One upload has 48 MiB for two fragments; of 64, each has a part, and together they have the room at most."""
     memory = Memory(64 * MIB)
     with memory.upload() as alone:
-        assert alone.take(LARGEST) == 32 * MIB // UNIT * UNIT
+        assert alone.take(LARGEST) == 24 * MIB // UNIT * UNIT
     assert memory.taken == 0
     with ExitStack() as stack:
         shares = [stack.enter_context(memory.upload()) for _ in range(64)]
