@@ -19,8 +19,9 @@ from davbridge.graph.memory import UNIT, Share
 from davbridge.graph.quickxor import QuickXor
 from davbridge.killpoint import killpoint
 
+FIRST = 32 * UNIT
+"""10 MiB: what an upload begins with, as the service recommends (facts: Graph §3.3)."""
 SMALLEST = 16 * UNIT
-"""5 MiB: what an upload begins with, so that the line is soon in use."""
 LARGEST = 160 * UNIT
 """50 MiB; the service takes less than 60 (facts: Graph §3.3)."""
 _QUICK, _SLOW = 2.0, 8.0
@@ -60,7 +61,7 @@ class FragmentReader:
         self._share = share
         self._stop = stop
         self.hash = QuickXor()
-        self.wanted = SMALLEST
+        self.wanted = FIRST
 
     def next(self, meanwhile: Callable[[], object]) -> tuple[Fragment, int]:
         """The next fragment and the memory that it has, to be given back. `meanwhile` is called after each part.

@@ -82,10 +82,10 @@ def _job(draw: random.Random, number: int, method: str, point: str, mount: str) 
     old, new = draw.randbytes(3000), draw.randbytes(4000)
     if method == "PUT":
         small = point in killpoint.CONTENT
-        body = draw.randbytes(2000 if small else draw.choice([5_000_000, 7_000_000, 12_000_000, 20_000_000]))
+        body = draw.randbytes(2000 if small else draw.choice([5_000_000, 12_000_000, 24_000_000]))
         passes = {"fragment sent": draw.choice([1, 2]), "part sent": draw.randint(1, 60)}
         if point in passes:
-            body = draw.randbytes(20_000_000)
+            body = draw.randbytes(24_000_000)
         before = {"file.bin": old} if draw.random() < 0.5 else {"other": b"x"}
         after = {**before, "file.bin": body}
         chunked = point == "spool filled" or draw.random() < 0.1

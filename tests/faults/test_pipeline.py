@@ -14,14 +14,14 @@ from davbridge.body import Body
 from davbridge.drivers.graphdriver import GraphDriver
 from davbridge.emulator.faults import Action, Garble, LoseAnswer, Status
 from davbridge.emulator.httpd import Request, Response
+from davbridge.graph.fragments import FIRST
 from davbridge.graph.memory import UNIT
 from davbridge.paths import DavPath
 from tests.support.dav import Dav
 from tests.support.world import MOUNTS, World, eventually
 
 LARGE = bytes(range(256)) * 90_000
-"""Four fragments: two of 5 MiB, one of 10, and the rest."""
-FIRST = 16 * UNIT
+"""Three fragments: two of 10 MiB, and the rest."""
 OLD = b"the old content"
 CHUNKED = "Transfer-Encoding: chunked"
 
@@ -105,7 +105,7 @@ def test_no_more_than_two_fragments(world: World, driver: GraphDriver, drive) ->
     world.emulator.faults.add("put fragment", Counting(), times=3)
     driver.put(DavPath(("a.bin",)), Body(Source(LARGE, lambda _: None), len(LARGE)))
     assert seen[0] == FIRST + FIRST
-    assert max(seen) <= 4 * FIRST
+    assert max(seen) <= 2 * FIRST
 
 
 def test_a_slow_client_is_told_soon(world: World, dav: Dav, driver: GraphDriver, drive) -> None:
@@ -190,6 +190,6 @@ def test_other_bytes_of_a_small_file_are_stored(world: World, dav: Dav, driver: 
 def test_a_lost_answer_is_compared(world: World, dav: Dav, driver: GraphDriver, drive) -> None:
     """The last answer is lost, and the service has stored other bytes: nobody can say that it is done."""
     world.emulator.faults.add("put fragment", Garble(), nth=2)
-    world.emulator.faults.add("put fragment", LoseAnswer(), nth=4)
+    world.emulator.faults.add("put fragment", LoseAnswer(), nth=3)
     dav.put("a.bin", LARGE, check=504)
     world.bridge.settle()
