@@ -8,6 +8,7 @@ session, so that a save makes one version. Graph makes missing folders on a PUT 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from davbridge.body import Body
@@ -39,6 +40,8 @@ from davbridge.paths import DavPath
 
 log = logging.getLogger(__name__)
 NO_TIMES = Times()
+_BRIEF = 2.0
+"""Seconds in which nobody is expected to change a file that was just looked at: not worth another call."""
 
 
 def store(
@@ -110,7 +113,22 @@ class _Job:
             created=created,
             modified=modified,
             only_if=only_if,
+            before_commit=None if self.if_match is None else self._comparison(tree),
         )
+
+    def _comparison(self, tree: Tree) -> Callable[[], None]:
+        """Reads the item again after an upload that took its time: somebody may have changed it meanwhile."""
+        begun = tree.clock.monotonic()
+
+        def compare() -> None:
+            if tree.clock.monotonic() - begun < _BRIEF:
+                return
+            item = tree.look(self.path, fresh=True)
+            if item is None:
+                raise PreconditionFailed(f"{self.path} does not exist any more")
+            check_match(item, self.if_match, self.path)
+
+        return compare
 
 
 def _store_seen(tree: Tree, job: _Job, old: DriveItem | None) -> tuple[DriveItem, bool]:
@@ -190,7 +208,7 @@ def _store_unseen(tree: Tree, job: _Job) -> tuple[DriveItem, bool] | None:
 def _old(tree: Tree, job: _Job) -> DriveItem | None:
     """What stands at the path, as far as it matters: looked up for `if_match` only.
 
-    A session can't be bound to a version (§3.2), so for one the item is read again just before.
+    A session can't be bound to a version (§3.2), so for one the item is read again just before, and before the commit.
     """
     path = job.path
     if job.if_match is None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from davbridge.clock import Clock
 from davbridge.graph.memory import ROOM, Memory
+from davbridge.graph.senders import Senders
 from davbridge.store.database import Database
 from davbridge.store.journal import Journal, JournalFile, NoJournal
 from davbridge.store.turns import FileTurns, NoTurns, Turns
@@ -22,13 +22,13 @@ class Desk:
 
     journal: Journal
     memory: Memory
-    senders: Executor
+    senders: Senders
     turns: Turns
 
     @classmethod
     def alone(cls) -> Desk:
         """For a driver that shares nothing."""
-        return cls(NoJournal(), Memory(), _senders(), NoTurns())
+        return cls(NoJournal(), Memory(), Senders(), NoTurns())
 
 
 @dataclass(frozen=True)
@@ -39,20 +39,15 @@ class Desks:
 
     journal: JournalFile
     memory: Memory
-    senders: Executor
+    senders: Senders
     turns: Turns
 
     @classmethod
     def open(cls, database: Database, folder: Path, processes: int, clock: Clock) -> Desks:
         """In a state folder, for one of `processes` that share the memory for uploads."""
         journal = JournalFile(database, folder / "journal")
-        return cls(journal, Memory(ROOM // processes), _senders(), FileTurns(folder / "turns.lock", clock))
+        return cls(journal, Memory(ROOM // processes), Senders(), FileTurns(folder / "turns.lock", clock))
 
     def of(self, policy: str, account: str) -> Desk:
         """The desk of a policy."""
         return Desk(self.journal.of(policy, account), self.memory, self.senders, self.turns)
-
-
-def _senders() -> Executor:
-    """Threads that send fragments: one for each upload at a time, at most as many as the server has for requests."""
-    return ThreadPoolExecutor(64, "sending")

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from contextvars import copy_context
+from functools import partial
 from typing import Generic, TypeVar
 
 from davbridge.body import Body
@@ -17,6 +18,7 @@ from davbridge.clock import Clock
 from davbridge.errors import BodyTruncated
 from davbridge.graph.memory import UNIT, Share
 from davbridge.graph.quickxor import QuickXor
+from davbridge.graph.senders import Senders
 from davbridge.killpoint import killpoint
 
 FIRST = 32 * UNIT
@@ -91,14 +93,14 @@ class FragmentReader:
 class Beside(Generic[T]):
     """One piece of work at a time in another thread, in our own context (the deadline is in it)."""
 
-    def __init__(self, executor: Executor, clock: Clock) -> None:
-        self._executor = executor
+    def __init__(self, senders: Senders, clock: Clock) -> None:
+        self._senders = senders
         self._clock = clock
         self._future: Future[tuple[T, float]] | None = None
 
     def start(self, work: Callable[[], T]) -> None:
         """Begin it; the one before must have been fetched."""
-        self._future = self._executor.submit(copy_context().run, self._timed, work)
+        self._future = self._senders.submit(partial(copy_context().run, self._timed, work))
 
     def check(self) -> None:
         """Raise what it has raised, if it has."""

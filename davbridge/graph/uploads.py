@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
@@ -70,12 +71,14 @@ def upload(
     created: datetime | None = None,
     modified: datetime | None = None,
     only_if: IfFolder | None = None,
+    before_commit: Callable[[], None] | None = None,
 ) -> Stored:
     """Store a content of at least one byte through a session: all of it or nothing.
 
     The session is cancelled when anything fails. No If-Match goes with it: opening the session bumps the eTag on
-    SharePoint, and the commit then fails (§3.2, ISS 1716); the caller compares just before. When the session vanishes,
-    or something else was stored than was sent, it is tried again where the body can be read again.
+    SharePoint, and the commit then fails (§3.2, ISS 1716); the caller compares before it, and once more in
+    `before_commit`, when all has been read and the last fragment not yet sent. When the session vanishes, or something
+    else was stored than was sent, it is tried again where the body can be read again.
 
     Raises:
         BodyTruncated: the client sent less; nothing was stored. AlreadyExists, QuotaExceeded, Locked, TooLarge.
@@ -95,25 +98,28 @@ def upload(
     for time in range(1, _TIMES + 1):
         session = UploadSession(graph, ref, desk.journal, reply, body.length, open_again)
         try:
-            return _transfer(graph, ref, body, desk, session)
+            return _transfer(graph, body, desk, session, before_commit)
         except (SessionGone, Mismatch) as error:
             if time == _TIMES or not body.rewind():
                 raise
             log.warning("an upload is sent once more: %s", error)
             # what is there now is ours
-            conflict = conflict and not isinstance(error, Mismatch)
+            if isinstance(error, Mismatch):
+                conflict, before_commit = False, None
         reply = open_again()
     raise AssertionError("unreachable")
 
 
-def _transfer(graph: Graph, ref: ItemRef, body: Body, desk: Desk, session: UploadSession) -> Stored:
+def _transfer(
+    graph: Graph, body: Body, desk: Desk, session: UploadSession, before_commit: Callable[[], None] | None
+) -> Stored:
     """All fragments, and the item that comes of them; the session is over afterwards, one way or the other."""
     stop = threading.Event()
     beside: Beside[Stored | None] = Beside(desk.senders, graph.clock)
     try:
         with desk.memory.upload() as share:
             try:
-                stored, digest = _send_all(graph, body, session, share, stop, beside)
+                stored, digest = _send_all(graph, body, session, share, stop, beside, before_commit)
             finally:
                 # before the memory is given back, and before the session is cancelled
                 stop.set()
@@ -133,6 +139,7 @@ def _send_all(
     share: Share,
     stop: threading.Event,
     beside: Beside[Stored | None],
+    before_commit: Callable[[], None] | None,
 ) -> tuple[Stored, str]:
     reader = FragmentReader(body, share, stop)
     digest = reader.hash.digest
@@ -147,6 +154,8 @@ def _send_all(
             killpoint("fragment sent")
         if fragment.last:
             killpoint("last fragment read")
+            if before_commit is not None:
+                before_commit()
             stored = session.send(fragment, digest)
             if stored is None:
                 raise BadUpstream("Microsoft took the whole upload and stored nothing")

@@ -193,3 +193,27 @@ def test_a_lost_answer_is_compared(world: World, dav: Dav, driver: GraphDriver, 
     world.emulator.faults.add("put fragment", LoseAnswer(), nth=3)
     dav.put("a.bin", LARGE, check=504)
     world.bridge.settle()
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["changed", "deleted"])
+def test_a_version_that_is_lost_while_sending(
+    world: World, dav: Dav, driver: GraphDriver, drive, *, gone: bool
+) -> None:
+    """Somebody changes the file while an upload bound to its version is under way: 412, and theirs stays."""
+    etag = dav.get("a.bin", check=200).etag
+
+    class Changing(Action):
+        def apply(self, request: Request, run: Callable[[], Response]) -> Response:
+            drive.delete("/a.bin") if gone else drive.put("/a.bin", b"theirs")
+            world.clock.sleep(5)
+            return run()
+
+    world.emulator.faults.add("put fragment", Changing(), nth=2)
+    dav.put("a.bin", LARGE, headers={"If-Match": etag}, check=412)
+    assert not drive.exists("/a.bin") if gone else drive.read("/a.bin") == b"theirs"
+    assert drive.open_sessions == 0
+    assert world.emulator.faults.pending == 0
+    if not gone:
+        etag = dav.get("a.bin", check=200).etag
+        dav.put("a.bin", LARGE, headers={"If-Match": etag}, check=204)
+        assert drive.read("/a.bin") == LARGE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
@@ -19,6 +20,8 @@ from davbridge.graph.integrity import Mismatch, check_stored
 from davbridge.graph.memory import UNIT, Memory
 from davbridge.graph.model import DriveItem
 from davbridge.graph.quickxor import QuickXor
+from davbridge.graph.senders import Senders
+from tests.support.world import eventually
 
 MIB = 2**20
 
@@ -131,3 +134,29 @@ def test_what_was_stored(name: str, size: int, digest: str, drive_id: str, *, ri
         return
     with pytest.raises(Mismatch):
         check_stored(item(name, size, digest, drive_id), 5, "same")
+
+
+def test_senders_are_used_again() -> None:
+    """One thread for one piece of work after the other, another for what comes meanwhile; idle ones end."""
+    senders = Senders(idle_seconds=0.2)
+    go = threading.Event()
+    first = senders.submit(threading.get_ident).result(5)
+    eventually(lambda: senders._idle._value == 1)
+    assert senders.submit(threading.get_ident).result(5) == first
+    eventually(lambda: senders._idle._value == 1)
+    waiting = senders.submit(lambda: (go.wait(5), threading.get_ident())[1])
+    other = senders.submit(threading.get_ident)
+    assert other.result(5) != first
+    go.set()
+    assert waiting.result(5) == first
+    with pytest.raises(KeyError):
+        senders.submit(lambda: {}["x"]).result(5)
+    eventually(lambda: not any(thread.name == "sending" for thread in threading.enumerate() if thread.ident == first))
+
+
+def test_senders_lose_no_work() -> None:
+    """However work and the ends of idle threads meet."""
+    senders = Senders(idle_seconds=0.001)
+    for number in range(300):
+        assert senders.submit(lambda number=number: number).result(5) == number
+        time.sleep(0.001 * (number % 3))
