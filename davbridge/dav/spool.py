@@ -32,7 +32,7 @@ def spooled(
     """
     if expected is not None and expected > limit:
         raise TooLarge(f"uploads of unknown length may have {limit} bytes")
-    if (expected is None or expected > _IN_MEMORY) and shutil.disk_usage(folder or ".").free < (expected or 0) + _SPARE:
+    if (expected is None or expected > _IN_MEMORY) and _free(folder) < (expected or 0) + _SPARE:
         raise QuotaExceeded("the bridge has no room for an upload of unknown length")
     with tempfile.SpooledTemporaryFile(
         _IN_MEMORY, dir=folder
@@ -43,6 +43,10 @@ def spooled(
         file.seek(0)
         killpoint("spool filled")
         yield Body(file, length, content_type, again=lambda: file.seek(0))
+
+
+def _free(folder: str | None) -> int:
+    return shutil.disk_usage(folder or tempfile.gettempdir()).free
 
 
 def _fill(file: IO[bytes], source: Readable, limit: int) -> int:

@@ -20,6 +20,7 @@ _ACTIONS = {
     "lose answer": faults.LoseAnswer,
     "work then": faults.WorkThen,
     "delay": faults.Delay,
+    "garble": faults.Garble,
 }
 
 

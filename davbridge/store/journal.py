@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from davbridge.errors import Busy
 from davbridge.redact import Secret
 from davbridge.store.database import Database
 
@@ -157,16 +158,23 @@ class JournalFile:
     def _owner(self) -> str:
         """Our name, whose lock file we hold from now on."""
         with self._lock:
-            while self._mine is None:
-                self._folder.mkdir(mode=0o700, exist_ok=True)
-                owner = secrets.token_hex(8)
-                descriptor = os.open(self._file(owner), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-                if self._file(owner).exists():
-                    self._mine = owner, descriptor
-                else:  # taken for a dead process's before we had locked it
-                    os.close(descriptor)
+            try:
+                while self._mine is None:
+                    self._mine = self._enter()
+            except OSError as error:
+                raise Busy(f"the bridge's state folder cannot be used: {error.strerror}") from error
             return self._mine[0]
+
+    def _enter(self) -> tuple[str, int] | None:
+        """A new name and its lock; None when it was taken for a dead process's before we had locked it."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        owner = secrets.token_hex(8)
+        descriptor = os.open(self._file(owner), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if self._file(owner).exists():
+            return owner, descriptor
+        os.close(descriptor)
+        return None
 
     def _is_dead(self, owner: str) -> bool:
         """Whether the process has ended. Its file goes with that."""

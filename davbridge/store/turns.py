@@ -21,7 +21,7 @@ from typing import Protocol
 
 from davbridge import deadline
 from davbridge.clock import Clock
-from davbridge.errors import Locked
+from davbridge.errors import Busy, Locked
 
 log = logging.getLogger(__name__)
 _FIRST, _LONGEST = 0.02, 0.5
@@ -40,7 +40,7 @@ class Turns(Protocol):
         """For the block, nobody else has the turn of this key.
 
         Raises:
-            Locked: somebody has had it for as long as the request can wait.
+            Locked: somebody has had it for as long as the request can wait. Busy: the state folder cannot be used.
         """
         yield
 
@@ -64,7 +64,10 @@ class FileTurns:
     @contextmanager
     def turn(self, key: str) -> Iterator[None]:
         """As in `Turns`. Where the file system has no such locks, writers go on without."""
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise Busy(f"the bridge's state folder cannot be used: {error.strerror}") from error
         try:
             self._wait(descriptor, int.from_bytes(hashlib.sha256(key.encode()).digest()[:7], "big"))
             yield
