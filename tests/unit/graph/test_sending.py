@@ -137,21 +137,25 @@ def test_what_was_stored(name: str, size: int, digest: str, drive_id: str, *, ri
 
 
 def test_senders_are_used_again() -> None:
-    """One thread for one piece of work after the other, another for what comes meanwhile; idle ones end."""
-    senders = Senders(idle_seconds=0.2)
+    """One thread for one piece of work after the other, and another one for what comes meanwhile."""
+    senders = Senders()
     go = threading.Event()
     first = senders.submit(threading.get_ident).result(5)
     eventually(lambda: senders._idle._value == 1)
     assert senders.submit(threading.get_ident).result(5) == first
     eventually(lambda: senders._idle._value == 1)
     waiting = senders.submit(lambda: (go.wait(5), threading.get_ident())[1])
-    other = senders.submit(threading.get_ident)
-    assert other.result(5) != first
+    assert senders.submit(threading.get_ident).result(5) != first
     go.set()
     assert waiting.result(5) == first
     with pytest.raises(KeyError):
         senders.submit(lambda: {}["x"]).result(5)
-    eventually(lambda: not any(thread.name == "sending" for thread in threading.enumerate() if thread.ident == first))
+
+
+def test_idle_senders_end() -> None:
+    """A bridge that was busy once does not keep its threads."""
+    ident = Senders(idle_seconds=0.01).submit(threading.get_ident).result(5)
+    eventually(lambda: all(thread.ident != ident for thread in threading.enumerate()))
 
 
 def test_senders_lose_no_work() -> None:
