@@ -54,6 +54,8 @@ class Recovery:
                     done = self._recover(entry)
             except BridgeError as error:
                 log.info("policy %s: something half done was found, and must wait: %s", entry.policy, error)
+                if self._has_expired(entry):
+                    self._journal.end(entry.number)
                 self._wait(entry, pause)
                 return  # so that other work has its turn
             if done:
@@ -73,9 +75,11 @@ class Recovery:
         driver = self._drivers.get(entry.policy)
         if driver is not None:
             return driver.recover(entry)
-        work = entry.work
         # a policy that is configured no more; without an account, all that helps is that sessions expire
-        return isinstance(work, OpenSession) and work.expires < self._clock.now().timestamp()
+        return self._has_expired(entry)
+
+    def _has_expired(self, entry: Entry) -> bool:
+        return isinstance(entry.work, OpenSession) and entry.work.expires < self._clock.now().timestamp()
 
 
 def recover(tree: Tree, entry: Entry) -> bool:
@@ -136,7 +140,7 @@ def _has_arrived(tree: Tree, work: SetAside, there: DriveItem) -> bool:
     if work.how == "move":
         return there.id == work.source_id
     if work.how == "shallow":
-        return there.kind == "folder"
+        return there.kind == "folder" and not any(get_folder(tree.graph, content_ref(there))[1])
     source = _look(tree, ItemRef(work.source_drive_id, work.source_id))
     return source is not None and _alike(tree, source, there, [_MOST_ITEMS])
 

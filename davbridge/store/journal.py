@@ -143,7 +143,10 @@ class JournalFile:
         for owner in sorted(owners):
             if owner == _NOBODY or self._is_dead(owner):
                 for row in self._database.read("SELECT * FROM journal WHERE owner = ? ORDER BY number", (owner,)):
-                    yield Entry(row["number"], row["policy"], row["account"], _work(row["kind"], row["work"]))
+                    try:
+                        yield Entry(row["number"], row["policy"], row["account"], _work(row["kind"], row["work"]))
+                    except (ValueError, TypeError, KeyError):
+                        continue  # of another version of the bridge, which may come back
 
     def close(self) -> None:
         """This process works at nothing any more."""

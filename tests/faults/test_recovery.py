@@ -134,6 +134,18 @@ def test_a_copy_that_is_not_whole_yet(world: World, mount: str, drive) -> None:
     assert drive.read("/target/deep/c") == b"more"
 
 
+def test_a_copy_without_members(world: World, mount: str, drive) -> None:
+    """A Depth: 0 copy makes an empty folder: one with something in it may be anybody's, and nothing is deleted."""
+    set_aside(world, mount, drive, "shallow")
+    drive.put("/target/theirs", b"x")
+    world.bridge.settle()
+    assert "davbridge-replaced-0123" in names(drive)
+    drive.delete("/target/theirs")
+    world.clock.sleep(10)
+    world.bridge.settle()
+    assert names(drive) == {"a.bin", "source", "target"}
+
+
 def test_somebody_else_has_taken_the_name(world: World, mount: str, drive, caplog: pytest.LogCaptureFixture) -> None:
     """Neither is deleted: a person must choose, and is told the names."""
     set_aside(world, mount, drive, "move")

@@ -92,3 +92,14 @@ def test_no_journal() -> None:
     number = none.begin(SESSION)
     none.leave(number)
     none.end(number)
+
+
+def test_entries_of_another_version(database: Database, tmp_path: Path) -> None:
+    """They are left alone, and hide no others."""
+    one = journal(database, tmp_path)
+    mine = one.of("me", "contoso")
+    first, second = mine.begin(ASIDE), mine.begin(ASIDE)
+    with database.transaction() as transaction:
+        transaction.execute("UPDATE journal SET kind = 'Other', work = '{\"what\": 1}' WHERE number = ?", (first,))
+    die(one)
+    assert [entry.number for entry in journal(database, tmp_path).left()] == [second]
