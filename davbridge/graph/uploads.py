@@ -95,12 +95,12 @@ def upload(
 
     killpoint("session wanted")
     reply = open_again() if only_if is None else _open_if(only_if, ref, described(body.length, conflict, info))
-    for time in range(1, _TIMES + 1):
+    for attempt in range(1, _TIMES + 1):
         session = UploadSession(graph, ref, desk.journal, reply, body.length, open_again)
         try:
             return _transfer(graph, body, desk, session, before_commit)
         except (SessionGone, Mismatch) as error:
-            if time == _TIMES or not body.rewind():
+            if attempt == _TIMES or not body.rewind():
                 raise
             log.warning("an upload is sent once more: %s", error)
             # what is there now is ours
