@@ -1,4 +1,4 @@
-"""One connection: a TLS handshake that stops nobody, one request after the other, and an end that the peer understands."""
+"""One connection: a TLS handshake that stops nobody, one request after the other, and an end that the peer reads."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class EdgeConnection(HTTPConnection):
     def advance(self) -> bool:
         """Answer what has come, waiting for nothing before a whole header is there; whether the connection stays open.
 
-        A client that connects and says nothing, or one letter a minute, so holds a file and no thread (facts: stack B5).
+        A client that connects and says nothing, or one letter a minute holds a file and no thread (facts: stack B5).
         """
         stream = self.rfile
         try:
@@ -55,7 +55,7 @@ class EdgeConnection(HTTPConnection):
                 if not stream.fill():
                     return False
                 while stream.has_head() or stream.buffered >= self.server.max_request_header_size:
-                    if not self.communicate():
+                    if not self.communicate():  # type: ignore[no-untyped-call] # cheroot types it partly
                         return self.lingers and self._linger()
                 if not stream.pending:
                     break
@@ -98,7 +98,7 @@ class EdgeConnection(HTTPConnection):
         """Whether nothing has come for the server's timeout, or the header has been on its way for too long."""
         if self._unwanted is not None:
             return now - self._since > _LINGER_SECONDS or now - self._heard > _LINGER_IDLE_SECONDS
-        return now - self._since > (self.server.header_seconds if self._begun else self.server.timeout)
+        return bool(now - self._since > (self.server.header_seconds if self._begun else self.server.timeout))
 
     def close(self) -> None:
         """Close at once."""

@@ -12,7 +12,7 @@ from cheroot.wsgi import Gateway
 class EdgeGateway(Gateway):
     """cheroot's gateway, without what it makes anew for each request."""
 
-    def get_environ(self) -> dict[str, Any]:
+    def get_environ(self) -> dict[str, Any]:  # type: ignore[override] # cheroot says None
         """The application's environ. Unlike cheroot's, without the process behind a UNIX socket."""
         request = self.req
         connection, server = request.conn, request.server
@@ -60,7 +60,9 @@ class EdgeGateway(Gateway):
         self.started_response = True
         self.req.status = status
         self.req.outheaders = headers
-        self.remaining_bytes_out = next((int(value) for name, value in headers if name.lower() == "content-length"), None)
+        self.remaining_bytes_out = next(
+            (int(value) for name, value in headers if name.lower() == "content-length"), None
+        )
         return self.write
 
     def write(self, chunk: bytes) -> None:

@@ -5,12 +5,13 @@ Strict, since two readings of one message are how requests are smuggled (facts: 
 
 from __future__ import annotations
 
+import re
 import time
 from email.utils import formatdate
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from cheroot.server import QUOTED_SLASH, QUOTED_SLASH_REGEX, HTTPRequest
+from cheroot.server import HTTPRequest
 
 from davbridge.edge.bodies import Chunked, KnownLength
 from davbridge.edge.head import Refused, bad, first_line, lines_of, read_headers
@@ -19,6 +20,7 @@ _DRAINED, _DRAIN_SECONDS = 64 * 1024, 1.0
 """Bytes of an unwanted body that are read so that the connection can be used again, if they come at once."""
 _JOINED = 64 * 1024
 """Up to this size a block goes out together with the head."""
+_QUOTED_SLASH = re.compile(rb"(?i)%2F")
 _date = (0, b"")
 
 
@@ -84,7 +86,7 @@ class EdgeRequest(HTTPRequest):
         if self.scheme + b"://" == path[: len(self.scheme) + 3]:
             path = b"/" + path[len(self.scheme) + 3 :].partition(b"/")[2]
         if b"%" in path:
-            path = QUOTED_SLASH.join(map(unquote_to_bytes, QUOTED_SLASH_REGEX.split(path)))
+            path = b"%2F".join(map(unquote_to_bytes, _QUOTED_SLASH.split(path)))
         return path, query
 
     def respond(self) -> None:

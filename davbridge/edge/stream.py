@@ -1,7 +1,7 @@
 """A connection's bytes, both ways: taken as they come, and waited for only when there is no other way.
 
-The socket never blocks: one `recv` and one `send` are all that a small request takes, where a socket with a timeout asks
-`poll` before each of them. Waiting is done here, with the time that is left, and said first (`waiting`).
+The socket never blocks: one `recv` and one `send` are all that a small request takes, where a socket with a timeout
+asks `poll` before each of them. Waiting is done here, with the time that is left, and said first (`waiting`).
 """
 
 from __future__ import annotations
