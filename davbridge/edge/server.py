@@ -181,6 +181,7 @@ class Listener(Server):
         cutter.start()
         self.stop()
         cutter.cancel()
+        cutter.join()
 
     def _cut(self) -> None:
         with self._open_lock:
