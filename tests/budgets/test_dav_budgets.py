@@ -61,7 +61,7 @@ BUDGETS = (
         1,
         1,
     ),
-    Budget("quota", lambda dav: dav.propfind("", body="<D:quota-used-bytes/>", check=207), 0, 2),
+    Budget("quota", lambda dav: dav.propfind("", body="<D:quota-used-bytes/>", check=207), 0, 1),
 )
 
 
