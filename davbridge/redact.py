@@ -44,12 +44,13 @@ _PATTERNS = (
     (re.compile(r"(\s/[^\s\"'<>?]*)\?[^\s\"'<>]+"), r"\1?***"),
     (
         re.compile(
-            r"(\"?(?:access_token|refresh_token|client_secret|device_code|id_token|code)\"?\s*[=:]\s*\"?)[^\s&\",}]+"
+            r"([\"']?(?:access_token|refresh_token|client_secret|client_assertion|code_verifier|device_code|id_token|code)"
+            r"[\"']?\s*[=:]\s*[\"']?)[^\s&\"',}]+"
         ),
         r"\1***",
     ),
 )
-_SIGNS = ("bearer", "basic", "eyj", "?", "token", "secret", "code")
+_SIGNS = ("bearer", "basic", "eyj", "?", "token", "secret", "code", "assertion")
 """What is in every text that one of the patterns matches, in lower case."""
 
 

@@ -53,6 +53,8 @@ def report(account: SignedInAccount) -> AccountReport:
         state, message = "needs sign-in", record.trouble.message
     elif person and not record.cache:
         state, message = "not signed in", f"run `davbridge login {settings.name}`"
+    elif account.refusal:
+        state, message = "unusable", account.refusal
     else:
         state, message = "ok", ""
     return AccountReport(

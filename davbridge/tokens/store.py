@@ -20,7 +20,7 @@ from davbridge.durable import write_atomically
 from davbridge.errors import Busy, ConfigError, NeedsSignIn
 from davbridge.redact import Secret
 from davbridge.tokens.record import Record, from_msal, parse
-from davbridge.tokens.sealing import BESIDE, Seal, Unsealable, open_seal
+from davbridge.tokens.sealing import Seal, Unsealable, open_seal
 
 _LOOK_AGAIN = 0.01
 Stamp = tuple[int, int, int] | None
@@ -86,7 +86,6 @@ class TokenStore:
         self._folder = folder
         self._key = key
         self._clock = clock or SystemClock()
-        self._made: tuple[bool, Seal] | None = None
 
     @contextmanager
     def locked(self, account: str, *, patience: float) -> Iterator[TokenFile]:
@@ -136,12 +135,8 @@ class TokenStore:
         return None
 
     def _seal(self) -> Seal:
-        # a `login` that was not given our key makes one beside the files, which counts from then on
-        beside = (self._folder / BESIDE).exists()
-        if self._made is None or self._made[0] != beside:
-            seal = open_seal(self._folder, self._key)
-            self._made = ((self._folder / BESIDE).exists(), seal)
-        return self._made[1]
+        # anew each time: a key may be replaced or brought back meanwhile, and files are read and written seldom
+        return open_seal(self._folder, self._key)
 
     def _path(self, account: str) -> Path:
         return self._folder / f"{quote(account, safe=' ')}.tokens"
