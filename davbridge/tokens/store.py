@@ -20,7 +20,7 @@ from davbridge.durable import write_atomically
 from davbridge.errors import Busy, ConfigError, NeedsSignIn
 from davbridge.redact import Secret
 from davbridge.tokens.record import Record, from_msal, parse
-from davbridge.tokens.sealing import Seal, Unsealable, open_seal
+from davbridge.tokens.sealing import Seal, Unsealable, open_seal, owner_of
 
 _LOOK_AGAIN = 0.01
 Stamp = tuple[int, int, int] | None
@@ -74,7 +74,8 @@ class TokenFile:
                 spare = self._path.with_name(f".{self._path.name}.previous.tmp")  # a name that the sweep above takes
                 os.link(self._path, spare)
                 os.replace(spare, self._path.with_suffix(".previous"))
-            write_atomically(self._path, self._seal().close(self._account, record.dump()), mode=0o600)
+            data = self._seal().close(self._account, record.dump())
+            write_atomically(self._path, data, mode=0o600, owner=owner_of(self._path.parent))
         except OSError as error:
             raise ConfigError(f"the token file {self._path} cannot be written: {error.strerror}") from error
 
@@ -99,6 +100,8 @@ class TokenStore:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            if owner := owner_of(self._folder):
+                os.fchown(descriptor, *owner)
         except OSError as error:
             raise ConfigError(f"the folder {self._folder} cannot be used: {error.strerror}") from error
         try:

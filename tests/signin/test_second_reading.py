@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.server
 import logging
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -249,6 +250,27 @@ def test_a_key_that_is_replaced_while_the_bridge_runs(tmp_path: Path) -> None:
     with TokenStore(tmp_path, key=lambda: Secret("n" * 40)).locked("a", patience=1) as file:
         file.write(replace(bridge_record(), signed_in=5.0), keep=True)
     assert bridge.peek("a").signed_in == 5.0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
+def test_a_login_as_root(tmp_path: Path) -> None:
+    """`sudo davbridge login` leaves no file that the service's own user cannot read."""
+    folder = tmp_path / "tokens"
+    folder.mkdir(0o700)
+    os.chown(folder, 1234, 4321)
+    with TokenStore(folder).locked("a", patience=1) as file:
+        file.write(bridge_record(), keep=True)
+        file.write(bridge_record(), keep=True)
+    owners = {path.name: (path.stat().st_uid, path.stat().st_gid) for path in folder.iterdir()}
+    assert owners == dict.fromkeys(("a.lock", "a.tokens", "a.previous", "key"), (1234, 4321))
+
+
+def test_a_key_that_was_cut_off(tmp_path: Path) -> None:
+    """What a process left that was killed while it made the key goes away with the next key."""
+    (tmp_path / ".key.0123456789ab.tmp").write_text("half")
+    with TokenStore(tmp_path).locked("a", patience=1) as file:
+        file.write(bridge_record())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.lock", "a.tokens", "key"]
 
 
 def bridge_record() -> Any:
