@@ -1,8 +1,8 @@
 """What the mission's source promises, one test a row: its docstring quotes the statement or the question.
 
 Rows with a file of their own: `resolve` (site addresses), reload, and the status page. Each test here fails when its
-feature is taken away. Two rows end in tests of `tests/signin`, which are imported and so run with these: the keep-alive of
-"not been running long", and `kill -9` of "all authorizations suddenly invalid".
+feature is taken away. Two rows end in tests of `tests/signin`, which are imported and so run with these: the keep-alive
+of "not been running long", and `kill -9` of "all authorizations suddenly invalid".
 """
 
 from __future__ import annotations
