@@ -40,7 +40,9 @@ _PATTERNS = (
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), r"\1 ***"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{10,}(\.[A-Za-z0-9_-]*)*"), "***"),
     (re.compile(r"((?:https?|wss?)://[^\s\"'<>?]+)\?[^\s\"'<>]+"), r"\1?***"),
-    # urllib3 logs and words its errors with host and path apart
+    # urllib3 logs and words its errors with host and path apart; the path of an upload session may be all its secret
+    (re.compile(r"(\"[A-Z]+ )/\S*( HTTP/)"), r"\1/***\2"),
+    (re.compile(r"(with url: )\S+"), r"\1***"),
     (re.compile(r"(\s/[^\s\"'<>?]*)\?[^\s\"'<>]+"), r"\1?***"),
     (
         re.compile(
@@ -50,7 +52,7 @@ _PATTERNS = (
         r"\1***",
     ),
 )
-_SIGNS = ("bearer", "basic", "eyj", "?", "token", "secret", "code", "assertion")
+_SIGNS = ("bearer", "basic", "eyj", "?", "token", "secret", "code", "assertion", "http/", "with url")
 """What is in every text that one of the patterns matches, in lower case."""
 
 
