@@ -225,6 +225,7 @@ class Emulator:
             "ca_file": self.ca_file,
             "proxy_url": self.proxy_url,
             "control_url": self.control_url,
+            "identity_url": self.identity_url,
             "tenant": self.tenant,
             "client_id": self.client_id,
             "client_secret": self.client_secret,

@@ -91,7 +91,15 @@ ADVICE: dict[int, Advice] = {
             ): "the certificate is not one of the app registration's: upload it under Certificates "
             "& secrets, and compare the thumbprints; a wrong clock on this machine does this, too",
             (700030,): "the app registration does not take this certificate: make another one and upload it",
-            (700021, 700022, 700211, 700212, 700213, 700024): "the token in `federated_token_file` does not fit the "
+            (
+                50027,
+                700021,
+                700022,
+                700211,
+                700212,
+                700213,
+                700024,
+            ): "the token in `federated_token_file` does not fit the "
             "app's federated credential: compare issuer, subject and audience under Certificates & secrets, "
             "Federated credentials",
             (50011, 500113): "the redirect URI is not registered: under Authentication add the platform `Mobile and "

@@ -102,8 +102,9 @@ def translated(settings: AccountSettings) -> Iterator[None]:
     """Turn what MSAL and its HTTP client raise into our errors, which name the host."""
     host = urlsplit(settings.authority).netloc
     prefix = f"account {settings.name!r}: "
+    hint = ""
     if settings.method == "managed_identity":
-        host = "of this machine's managed identity"
+        host, hint = "of this machine's managed identity", ": is this machine in Azure, and its identity switched on?"
     try:
         yield
     except requests.Timeout as error:
@@ -118,16 +119,16 @@ def translated(settings: AccountSettings) -> Iterator[None]:
     except Nonsense as error:
         raise BadUpstream(f"{prefix}the sign-in service {host} answered nonsense") from error
     except requests.RequestException as error:
-        raise BadUpstream(f"{prefix}the sign-in service {host} cannot be reached") from error
+        raise BadUpstream(f"{prefix}the sign-in service {host} cannot be reached{hint}") from error
     except ValueError as error:
-        raise _nonsense(settings, prefix, host, error) from error
+        raise _nonsense(settings, prefix, host, error, hint) from error
 
 
 def _unavailable(told: str, retry_after: str) -> Busy:
     return Throttled(told, min(float(retry_after), _LONGEST)) if retry_after.isdigit() else Busy(told)
 
 
-def _nonsense(settings: AccountSettings, prefix: str, host: str, error: ValueError) -> BridgeError:
+def _nonsense(settings: AccountSettings, prefix: str, host: str, error: ValueError, hint: str) -> BridgeError:
     """MSAL raises ValueError for an authority whose discovery document is missing or an error, and for non-JSON."""
     told = f"{error} {error.__context__}"
     if "AADSTS90002" in told or "invalid_tenant" in told:
@@ -137,4 +138,4 @@ def _nonsense(settings: AccountSettings, prefix: str, host: str, error: ValueErr
         return Busy(f"{prefix}the sign-in service {host} is unavailable for now")
     if settings.method != "managed_identity" and ("tenant" in str(error) or "authority" in str(error).lower()):
         return ConfigError(f"{prefix}{settings.authority} is not a sign-in authority: check `tenant`")
-    return BadUpstream(f"{prefix}the sign-in service {host} answered nonsense")
+    return BadUpstream(f"{prefix}the sign-in service {host} answered nonsense{hint}")

@@ -12,6 +12,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import urllib.request
 from datetime import timedelta
 from pathlib import Path
@@ -28,7 +29,7 @@ from tests.signin.test_keeping import place, test_90_days_of_silence
 from tests.signin.test_killing import test_200_kills
 from tests.support.dav import Dav
 from tests.support.serving import serving
-from tests.support.world import eventually
+from tests.support.world import USERS
 
 __all__ = ["place", "test_90_days_of_silence", "test_200_kills"]
 
@@ -354,13 +355,27 @@ def test_all_authorizations_suddenly_invalid(alice: Person) -> None:
 
 
 def test_two_processes_share_a_sign_in(alice: Person) -> None:
-    """… "and two processes share it safely": two bridges, refresh tokens that are good once, and none is used twice."""
-    alice.emulator.entra.rotates = True
-    with alice.bridge() as (one, _), alice.bridge() as (two, _):
-        clients: list[Dav] = [one, two]
-        for number in range(6):
+    """… "and two processes share it safely": of two bridges one refreshes, and the other takes its token."""
+    entra, rounds = alice.emulator.entra, 5
+    entra.rotates = True
+
+    def put(client: Dav, name: str) -> None:
+        client.put(name, b"x", check=201)
+        client.close()
+
+    with alice.bridge() as (one, _), alice.bridge() as (two, _), alice.emulator.calls.counting() as calls:
+        for number in range(rounds):
             alice.end_tokens()
-            for dav in clients[:: (-1) ** number]:
-                dav.put(f"{number}.txt", b"x", check=(201, 204))
-    assert alice.emulator.entra.reused == 0
-    eventually(lambda: alice.status()["accounts"]["contoso"]["state"] == "ok")
+            clients = [Dav(dav.base, "alice", USERS["alice"], "/me/") for dav in (one, two) for _ in range(4)]
+            threads = [
+                threading.Thread(target=put, args=(dav, f"{number}-{index}.txt")) for index, dav in enumerate(clients)
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    names = [f"/{number}-{index}.txt" for number in range(rounds) for index in range(8)]
+    assert all(map(alice.emulator.drive("business").exists, names))
+    assert sum(call.operation == "token" for call in calls.calls) == rounds
+    assert entra.busiest == 1
+    assert entra.reused == 0
