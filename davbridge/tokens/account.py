@@ -28,6 +28,7 @@ from davbridge.tokens.trouble import told_once
 _AGAIN, _EARLY = 15.0, 5.0
 _NEEDS_SIGN_IN_SECONDS, _MISTAKE_SECONDS = 900.0, 30.0
 """How long a refusal that time does not mend is believed, while nobody signs in or changes a secret."""
+_TELL_SECONDS = 3600.0
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ class SignedInAccount:
         self._held: _Held | None = None
         self._dead: Secret | None = None
         self._refusal: _Refusal | None = None
-        self._told = ""
+        self._told, self._told_until = "", 0.0
         self._unsaved: tuple[Stamp, Record] | None = None
         self._rounds = 0
         self._failure: BridgeError | None = None
@@ -152,14 +153,22 @@ class SignedInAccount:
             with self.store.locked(self.settings.name, patience=patience) as file:
                 return act(file)
         except (NeedsSignIn, ConfigError) as error:
+            told = self._was_told(error)
             if self._refusal is None or self._refusal.error is not error:
                 self._believe(error, _MISTAKE_SECONDS)  # a file that cannot be read, or not be opened
-                if isinstance(error, NeedsSignIn) and self._told != str(error):
+                if isinstance(error, NeedsSignIn) and not told:
                     log.error("%s", error)
-            told, self._told = self._told, str(error)
-            if isinstance(error, ConfigError) and told == str(error):
+            if isinstance(error, ConfigError) and told:
                 raise _again(error) from None
             raise
+
+    def _was_told(self, error: BridgeError) -> bool:
+        """Whether it is nothing new for the log: found anew each half minute, a mistake would fill it."""
+        now = self.clock.monotonic()
+        if self._told == str(error) and now < self._told_until:
+            return True
+        self._told, self._told_until = str(error), now + _TELL_SECONDS
+        return False
 
     def _adopt_or_ask(self, file: TokenFile, refused: Secret | None, claims: str | None, *, early: bool) -> Secret:
         record = file.read()
@@ -220,9 +229,11 @@ class SignedInAccount:
 
     @property
     def refusal(self) -> str:
-        """What was refused last, while it is believed; empty when nothing was."""
+        """What somebody must mend, while it is believed; empty when nothing is known."""
         refusal = self._refusal
-        return str(refusal.error) if refusal is not None and self.clock.monotonic() < refusal.until else ""
+        if refusal is None or isinstance(refusal.error, Throttled) or self.clock.monotonic() >= refusal.until:
+            return ""
+        return str(refusal.error)
 
     def _still_refused(self) -> None:
         refusal = self._refusal

@@ -55,27 +55,24 @@ class Watching(logging.Handler):
         return True
 
 
-class Passing(logging.Handler):
-    """Passes on to the root what would have reached it, had the level not been turned up."""
-
-    def handle(self, record: logging.LogRecord) -> bool:
-        root = logging.getLogger()
-        if record.levelno >= root.level:
-            root.callHandlers(record)
-        return True
-
-
 @contextmanager
 def watching() -> Iterator[None]:
     """For a whole session of tests: everything that libraries log at DEBUG, and the message of each error."""
     watch = Watching()
-    logging.getLogger("davbridge").addHandler(watch)
+    levels = {name: logging.getLogger(name).level for name in LIBRARIES}
     for name in LIBRARIES:
-        logger = logging.getLogger(name)
-        logger.setLevel(logging.DEBUG)
-        logger.addHandler(watch)
-        logger.addHandler(Passing())
-        logger.propagate = False
+        logging.getLogger(name).setLevel(logging.DEBUG)
+    call_handlers = logging.Logger.callHandlers
+
+    def called(self: logging.Logger, record: logging.LogRecord) -> None:
+        library = self.name.partition(".")[0] in LIBRARIES
+        if library or self.name.startswith("davbridge"):
+            watch.handle(record)
+        # nobody else sees that the level was turned up
+        if not library or record.levelno >= logging.getLogger().level:
+            call_handlers(self, record)
+
+    logging.Logger.callHandlers = called  # type: ignore[method-assign]
     plain = BridgeError.__init__
 
     def watched(self: BridgeError, *arguments: Any) -> None:
@@ -86,3 +83,6 @@ def watching() -> Iterator[None]:
     BridgeError.__init__ = watched  # type: ignore[method-assign, assignment]
     yield
     BridgeError.__init__ = plain  # type: ignore[method-assign]
+    logging.Logger.callHandlers = call_handlers  # type: ignore[method-assign]
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
