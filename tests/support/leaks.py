@@ -18,7 +18,7 @@ from davbridge.emulator.world import MARK
 from davbridge.errors import BridgeError
 from davbridge.redact import RedactingFilter
 
-LIBRARIES = ("msal", "urllib3", "wsgidav", "websocket", "requests", "cheroot")
+WATCHED = ("davbridge", "msal", "urllib3", "wsgidav", "websocket", "requests", "cheroot")
 
 found: list[str] = []
 """Where a secret was seen, since the test began."""
@@ -59,20 +59,19 @@ class Watching(logging.Handler):
 def watching() -> Iterator[None]:
     """For a whole session of tests: everything that libraries log at DEBUG, and the message of each error."""
     watch = Watching()
-    levels = {name: logging.getLogger(name).level for name in LIBRARIES}
-    for name in LIBRARIES:
-        logging.getLogger(name).setLevel(logging.DEBUG)
-    call_handlers = logging.Logger.callHandlers
+    is_enabled, call_handlers = logging.Logger.isEnabledFor, logging.Logger.callHandlers
+
+    def enabled(self: logging.Logger, level: int) -> bool:
+        return self.name.partition(".")[0] in WATCHED or is_enabled(self, level)
 
     def called(self: logging.Logger, record: logging.LogRecord) -> None:
-        library = self.name.partition(".")[0] in LIBRARIES
-        if library or self.name.startswith("davbridge"):
+        if self.name.partition(".")[0] in WATCHED:
             watch.handle(record)
-        # nobody else sees that the level was turned up
-        if not library or record.levelno >= logging.getLogger().level:
+        # nobody else sees that everything is on
+        if record.levelno >= self.getEffectiveLevel():
             call_handlers(self, record)
 
-    logging.Logger.callHandlers = called  # type: ignore[method-assign]
+    logging.Logger.isEnabledFor, logging.Logger.callHandlers = enabled, called  # type: ignore[method-assign]
     plain = BridgeError.__init__
 
     def watched(self: BridgeError, *arguments: Any) -> None:
@@ -83,6 +82,4 @@ def watching() -> Iterator[None]:
     BridgeError.__init__ = watched  # type: ignore[method-assign, assignment]
     yield
     BridgeError.__init__ = plain  # type: ignore[method-assign]
-    logging.Logger.callHandlers = call_handlers  # type: ignore[method-assign]
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
+    logging.Logger.isEnabledFor, logging.Logger.callHandlers = is_enabled, call_handlers  # type: ignore[method-assign]
