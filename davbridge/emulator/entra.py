@@ -154,10 +154,11 @@ class Entra:
         token = self.issue("", self.token_seconds, form.get("claims", ""))
         return _json({"token_type": "Bearer", "expires_in": self.token_seconds, "access_token": token})
 
-    def issue(self, user: str, seconds: int = TOKEN_SECONDS, claims: str = "") -> str:
+    def issue(self, user: str, seconds: int = TOKEN_SECONDS, claims: str = "", scope: str | None = None) -> str:
         """A fresh access token; `user` empty for an application's own. `claims`: what was asked for (§10.8)."""
         token = "emulated." + secrets.token_urlsafe(48)
-        self.world.tokens[token] = Token(user, self.world.clock.now() + timedelta(seconds=seconds), claims=claims)
+        ends = self.world.clock.now() + timedelta(seconds=seconds)
+        self.world.tokens[token] = Token(user, ends, claims=claims, scope=scope)
         return token
 
     def _for_user(self, scope: str, nonce: str = "", claims_wanted: str = "") -> Response:
@@ -182,7 +183,7 @@ class Entra:
                 "scope": " ".join(one for one in scope.split() if one != "offline_access"),
                 "expires_in": self.token_seconds,
                 "ext_expires_in": self.token_seconds,
-                "access_token": self.issue(user, self.token_seconds, claims_wanted),
+                "access_token": self.issue(user, self.token_seconds, claims_wanted, scope),
                 "id_token": ".".join((_b64({"alg": "none"}), _b64(claims), "signature")),
                 "client_info": _b64(info),
                 **more,
