@@ -10,6 +10,7 @@ from davbridge import __version__
 from davbridge.cli.check import check
 from davbridge.cli.demo import demo
 from davbridge.cli.hash_password import hash_password_command
+from davbridge.cli.init import init
 from davbridge.cli.login import login
 from davbridge.cli.resolve import resolve
 from davbridge.cli.serve import serve
@@ -27,7 +28,7 @@ def cli() -> None:
     """A WebDAV server in front of OneDrive and SharePoint document libraries."""
 
 
-for command in (demo, serve, login, status, check, resolve, hash_password_command):
+for command in (demo, init, serve, login, status, check, resolve, hash_password_command):
     cli.add_command(command)
 
 

@@ -8,16 +8,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
+from davbridge.config import Account
 from davbridge.drivers.locating import Located, by_name
 from davbridge.errors import ConfigError, Forbidden, NotFound, RequestRefused
 from davbridge.graph import Graph
 from davbridge.graph.drives import get_my_drive, list_site_drives
 from davbridge.graph.items import get_placed_item
 from davbridge.graph.model import Drive, ItemRef, Site
-from davbridge.graph.pasted import Pasted, SharingLink
+from davbridge.graph.pasted import Pasted, SharingLink, is_personal
 from davbridge.paths import DavPath, fold
+from davbridge.tokens import METHODS
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,21 @@ def _is_own(graph: Graph, drive: Drive) -> bool:
     return False
 
 
+def unfit(account: Account, pasted: Pasted) -> str:
+    """Why an account can see nothing at the address, whatever it may do; empty when it may."""
+    if account.tenant == "consumers" and not is_personal(pasted):
+        return (
+            f"{pasted.host} is of an organisation, and the account is a personal one (tenant: consumers), which has no "
+            "SharePoint: an account for work or school is needed"
+        )
+    if is_personal(pasted) and not METHODS[account.sign_in].needs_person:
+        return (
+            f"{pasted.host} is a personal OneDrive, which only a person can sign in to, not an app by itself: an "
+            "account with sign_in: device_code or browser, and tenant: consumers or common, is needed"
+        )
+    return ""
+
+
 def name_for(folder: Folder, taken: Container[str] = ()) -> str:
     """A policy's name: the folder's, the library's or the site's, with a number when somebody has it."""
     parts = [folder.site.name if folder.site else folder.drive.name]
@@ -113,9 +128,3 @@ def name_for(folder: Folder, taken: Container[str] = ()) -> str:
     while name in taken:
         name, number = f"{word}-{number}", number + 1
     return name
-
-
-def as_yaml(policies: dict[str, dict[str, Any]]) -> str:
-    """To be pasted below `policies:`, two columns in."""
-    text: str = yaml.safe_dump(policies, sort_keys=False, allow_unicode=True, default_flow_style=None, width=1000)
-    return "".join(f"  {line}\n" for line in text.splitlines())

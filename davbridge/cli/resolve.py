@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import click
 
+from davbridge import deadline
 from davbridge.accounts import scopes
 from davbridge.app import state_folder
 from davbridge.cli.options import config_option, find_config
-from davbridge.cli.proposal import Folder, as_yaml, find_folder, name_for, policy_for
-from davbridge.cli.session import graph_of
+from davbridge.cli.proposal import Folder, find_folder, name_for, policy_for, unfit
+from davbridge.cli.session import SECONDS, graph_of
+from davbridge.cli.yamltext import entries, text
 from davbridge.clock import SystemClock
 from davbridge.config import Account, Config, load
 from davbridge.drivers.locating import NoPermission, locate
 from davbridge.errors import BridgeError, ConfigError
-from davbridge.graph.pasted import CLOUD_NAMES, Pasted, SharingLink, SitePath, graph_host, is_personal, read_pasted
+from davbridge.graph.pasted import CLOUD_NAMES, Pasted, SharingLink, SitePath, graph_host, read_pasted
 from davbridge.tokens import METHODS
 
 
@@ -60,7 +63,7 @@ def _choose(config: Config, pasted: Pasted) -> str:
 
     Raises: ConfigError: none or several.
     """
-    fitting = [name for name, one in config.accounts.items() if _in_cloud(one, pasted) and not _unfit(one, pasted)]
+    fitting = [name for name, one in config.accounts.items() if _in_cloud(one, pasted) and not unfit(one, pasted)]
     if len(fitting) == 1:
         return fitting[0]
     if not fitting and len(config.accounts) == 1:
@@ -68,21 +71,6 @@ def _choose(config: Config, pasted: Pasted) -> str:
     raise ConfigError(
         f"name the account that is to ask, with --account: one of {', '.join(fitting or config.accounts)}"
     )
-
-
-def _unfit(account: Account, pasted: Pasted) -> str:
-    """Why an account can see nothing at the address, whatever it may do; empty when it may."""
-    if account.tenant == "consumers" and not is_personal(pasted):
-        return (
-            f"{pasted.host} is of an organisation, and the account is a personal one (tenant: consumers), which has no "
-            "SharePoint: an account for work or school is needed"
-        )
-    if is_personal(pasted) and not METHODS[account.sign_in].needs_person:
-        return (
-            f"{pasted.host} is a personal OneDrive, which only a person can sign in to, not an app by itself: an "
-            "account with sign_in: device_code or browser, and tenant: consumers or common, is needed"
-        )
-    return ""
 
 
 def _in_cloud(account: Account, pasted: Pasted) -> bool:
@@ -93,9 +81,9 @@ def _in_cloud(account: Account, pasted: Pasted) -> bool:
 def _ask(config: Config, name: str, pasted: Pasted) -> tuple[Folder, dict[str, Any], str]:
     """The folder, the policy's keys, and where there is none, why."""
     account, clock = config.accounts[name], SystemClock()
-    if unfit := _unfit(account, pasted):
-        raise ConfigError(unfit)
-    with graph_of(config, name, state_folder(config), clock) as graph:
+    if told := unfit(account, pasted):
+        raise ConfigError(told)
+    with graph_of(config, name, state_folder(config), clock) as graph, deadline.within(clock, SECONDS):
         try:
             folder = find_folder(graph, locate(graph, pasted))
         except NoPermission as error:
@@ -155,6 +143,7 @@ def _show(account: str, folder: Folder, entry: dict[str, Any], hint: str) -> Non
     for name, value in lines:
         click.echo(f"{name:9} {value}")
     if entry:
-        click.echo(f"\nTo paste below `policies:`, with your own mount and users:\n\n{as_yaml(entry)}", nl=False)
+        click.echo("\nTo paste below `policies:`, with your own mount and users:\n")
+        click.echo(indent(text(entries(entry)), "  "))
     else:
         click.echo(f"\nThere is no policy for it: {hint}")

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from davbridge import deadline
 from davbridge.accounts import settings, token_store
 from davbridge.clock import Clock
 from davbridge.config import Config
@@ -26,8 +25,7 @@ def graph_of(config: Config, name: str, folder: Path, clock: Clock) -> Iterator[
     verify = str(where.ca_file) if where.ca_file else True
     transport = Transport(clock, hosts=HostRules(where.graph_base), verify=verify)
     try:
-        with deadline.within(clock, SECONDS):
-            yield Graph(transport, account, where.graph_base, clock)
+        yield Graph(transport, account, where.graph_base, clock)
     finally:
         transport.close()
         account.close()
