@@ -119,6 +119,7 @@ def keep(draft: Draft, staged: Path, folder: Path, clock: Clock) -> Path:
     store = token_store(config, state, clock)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        state.mkdir(mode=0o700, exist_ok=True)
         with token_store(config, staged.parent / STATE, clock).locked(name, patience=10) as file:
             record = file.read()
         with store.locked(name, patience=10) as file:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import getpass
-import secrets
 import socket
 from contextlib import suppress
 
+from davbridge.auth import make_password
 from davbridge.cli.init.asking import ask, tell
 from davbridge.edge import parse_listen
 from davbridge.edge.addresses import check_free, refused
@@ -21,7 +21,7 @@ def ask_user() -> tuple[str, str, bool]:
     name = ask("User name", _name, default=_login_name())
     first = ask("Password (not shown; nothing: one is made for you)", _password, default="", hidden=True)
     if not first:
-        return name, secrets.token_urlsafe(12), True
+        return name, make_password(), True
 
     def same(given: str) -> str:
         if given != first:
