@@ -88,7 +88,7 @@ def policy_for(graph: Graph, folder: Folder, account: str, pasted: Pasted | None
 
 def _is_named(graph: Graph, site: Site, drive: Drive) -> bool:
     """Whether site and name lead back to this library: one may have the name that another has in its address."""
-    with suppress(ConfigError):
+    with suppress(ConfigError, NotFound, Forbidden, RequestRefused):  # who came by a link may see no more than it
         return by_name(list_site_drives(graph, site.id), drive.name, site).id == drive.id
     return False
 

@@ -248,7 +248,8 @@ def _check_scope(world: World, path: str, request: Request) -> None:
         Problem: 403.
     """
     token = world.tokens[request.headers["authorization"].partition(" ")[2]]
-    if token.user and token.scope is not None and path.startswith("/sites") and "/Sites." not in token.scope:
+    about_sites = re.match(r"/sites|/shares/[^/]+/site|/me/followedSites", path)
+    if about_sites and token.user and token.scope is not None and "/Sites." not in token.scope:
         raise Problem(403, "accessDenied", "Access denied")
 
 

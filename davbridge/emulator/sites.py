@@ -79,10 +79,11 @@ def shared(world: World, share: str) -> tuple[Drive, Item, list[str]]:
     if found := _linked(world, url):
         return *found, []
     parts = urlsplit(url)
-    if guid := parse_qs(parts.query).get("sourcedoc"):
+    for guid in parse_qs(parts.query).get("sourcedoc", []):
         for drive in world.drives.values():
-            if drive.business and urlsplit(drive.web_url).netloc == parts.netloc:
-                return drive, drive.named(guid[0]), []
+            for item in drive.items.values():
+                if drive.business and item.guid == guid.strip("{}").upper():
+                    return drive, item, []
     plain = unquote(re.sub(r"/:[a-z]:/r/", "/", url).split("?")[0])
     # the longest first: a library may have the beginning of another's address
     for drive in sorted(world.drives.values(), key=lambda one: -len(one.web_url)):

@@ -80,6 +80,14 @@ def test_sharing_links(emulator: Emulator, graph: Graph, drive: str, path: str) 
     assert (found.site.name if found.site else "") == {"documents": "Team", "design": "Design"}.get(drive, "")
 
 
+def test_an_address_of_office(emulator: Emulator, graph: Graph) -> None:
+    """Office in the browser names a file by an id of its own."""
+    item = emulator.drive("design").item("/Plans/2026/a.txt")
+    url = f"{HOST}/:w:/r/sites/team/design/_layouts/15/Doc.aspx?sourcedoc=%7B{item.guid}%7D&file=a.txt&action=default"
+    found = find(graph, url)
+    assert (found.drive.id, str(found.whole)) == (emulator.drive("design").id, "/Plans/2026/a.txt")
+
+
 @pytest.mark.parametrize("drive", ["personal", "personal-migrated"])
 def test_personal_places(emulator: Emulator, graph: Graph, drive: str) -> None:
     """By the item's id, and by names; a drive id that has lost its first digit gets it back."""

@@ -72,7 +72,7 @@ def at_terminal(*words: str, cwd: Path | None = None, env: Mapping[str, str] | N
         command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=cwd, env=env, start_new_session=True
     )
     os.close(theirs)
-    screen = fdspawn(ours, encoding="utf-8", timeout=30)
+    screen = fdspawn(ours, encoding="utf-8", timeout=60)
     screen.delaybeforesend = None
     try:
         yield Terminal(process, screen)

@@ -22,7 +22,7 @@ from davbridge.auth import hash_password
 from davbridge.cli.check import check
 from davbridge.cli.init.account import AccountAnswers, ask_account, read_cloud_file
 from davbridge.cli.init.asking import choose, confirm, tell
-from davbridge.cli.init.draft import NAME, Draft, keep, provisional
+from davbridge.cli.init.draft import NAME, Draft, check_place, keep, provisional
 from davbridge.cli.init.farewell import farewell
 from davbridge.cli.init.people import ask_listen, ask_user
 from davbridge.cli.init.places import Choosing
@@ -54,6 +54,7 @@ def init(context: click.Context, directory: Path, cloud_file: Path | None, paste
     signal.signal(signal.SIGHUP, _end)
     cloud = read_cloud_file(cloud_file) if cloud_file else None
     target = directory / NAME
+    check_place(directory)
     tell(f"A few questions, then {target} is written. Ctrl-C at any time leaves nothing behind.")
     try:
         if target.exists() and not confirm(f"\n{target} is there already. Replace it?", default=False):

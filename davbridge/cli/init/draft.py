@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -105,6 +106,19 @@ def provisional(account: AccountAnswers, folder: Path, right: str, *, onedrive: 
 
 
 _NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$znD60ZtSKyAscDYAUuBCjA$zTP2kYVnHaMbiONuo6OCaESgj2V3rD5ANEHvzzwggYk"
+
+
+def check_place(folder: Path) -> None:
+    """Find out before the first question whether anything can be written there.
+
+    Raises:
+        ConfigError.
+    """
+    there = next((place for place in (folder.absolute(), *folder.absolute().parents) if place.exists()), Path("/"))
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise ConfigError(
+            f"{folder} cannot be written to: {there} is no folder, or not yours; take another --directory"
+        )
 
 
 def keep(draft: Draft, staged: Path, folder: Path, clock: Clock) -> Path:
