@@ -117,8 +117,10 @@ def unfit(account: Account, pasted: Pasted) -> str:
 
 def name_for(folder: Folder, taken: Container[str] = ()) -> str:
     """A policy's name: the folder's, the library's or the site's, with a number when somebody has it."""
-    parts = [folder.site.name if folder.site else folder.drive.name]
-    if folder.site and folder.drive.kind == "documentLibrary" and fold(folder.drive.name) != "documents":
+    # a person's OneDrive is a site, too, with the person's name
+    site = folder.site if folder.drive.kind == "documentLibrary" else None
+    parts = [site.name if site else folder.drive.name]
+    if site and fold(folder.drive.name) != "documents":
         parts.append(folder.drive.name)
     if folder.path is not None and folder.path.names:
         parts.append(folder.path.name)

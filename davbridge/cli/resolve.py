@@ -13,6 +13,7 @@ import click
 from davbridge import deadline
 from davbridge.accounts import scopes
 from davbridge.app import state_folder
+from davbridge.cli.init.asking import printable
 from davbridge.cli.options import config_option, find_config
 from davbridge.cli.proposal import Folder, find_folder, name_for, policy_for, unfit
 from davbridge.cli.session import SECONDS, graph_of
@@ -95,13 +96,13 @@ def _ask(config: Config, name: str, pasted: Pasted) -> tuple[Folder, dict[str, A
 
 
 def missing_scope(config: Config, name: str, pasted: Pasted) -> str:
-    """What to say when the sign-in itself was not for sites; empty when it was."""
+    """What to say when the sign-in itself was not for sites and other people's files; empty when it was."""
     asked = scopes(config, name)
     app = not METHODS[config.accounts[name].sign_in].needs_person
     if app or not isinstance(pasted, SitePath | SharingLink) or any(scope.startswith("Sites.") for scope in asked):
         return ""
     return (
-        f"account {name!r} may not look for sites: its sign-in asks for {' '.join(asked)} only. Write `scopes: "
+        f"account {name!r} may not see it, and its sign-in asks for {' '.join(asked)} only. Write `scopes: "
         f"[Files.ReadWrite.All, Sites.Read.All]` into the account, run `davbridge login {name}`, and try again; with a "
         "SharePoint policy in the file the line is not needed any more"
     )
@@ -141,7 +142,7 @@ def _show(account: str, folder: Folder, entry: dict[str, Any], hint: str) -> Non
         lines.append(("file", f"{folder.file}: a policy shows its folder"))
     lines.append(("account", account))
     for name, value in lines:
-        click.echo(f"{name:9} {value}")
+        click.echo(printable(f"{name:9} {value}"))
     if entry:
         click.echo("\nTo paste below `policies:`, with your own mount and users:\n")
         click.echo(indent(text(entries(entry)), "  "))

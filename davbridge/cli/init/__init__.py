@@ -57,13 +57,16 @@ def init(context: click.Context, directory: Path, cloud_file: Path | None, paste
     check_place(directory)
     tell(f"A few questions, then {target} is written. Ctrl-C at any time leaves nothing behind.")
     try:
-        if target.exists() and not confirm(f"\n{target} is there already. Replace it?", default=False):
+        there = target.exists()
+        if there and not confirm(f"\n{target} is there already. Replace it?", default=False):
             raise click.Abort
         with tempfile.TemporaryDirectory(prefix="davbridge-init-") as name:
-            Guide(context, Path(name), directory, SystemClock(), cloud, TerminalVisitor(paste=paste)).run()
+            guide = Guide(context, Path(name), directory, SystemClock(), cloud, TerminalVisitor(paste=paste))
+            told = guide.run(replace=there)
     except (click.Abort, KeyboardInterrupt):
         click.echo("\nNothing was written.", err=True)
         raise click.Abort from None
+    tell(f"\n{told}")
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:
@@ -90,8 +93,12 @@ class Guide:
         self._cloud = cloud
         self._visitor = visitor
 
-    def run(self) -> None:
-        """All of it, in the order in which a person can answer."""
+    def run(self, *, replace: bool) -> str:
+        """All of it, in the order in which a person can answer; returns what to type next.
+
+        Raises:
+            click.Abort: Ctrl-C. BridgeError: it cannot be written, or Microsoft fails in between. Nothing is left.
+        """
         draft = Draft(self._account())
         config, wanted, right = self._signed_in(draft)
         with graph_of(config, draft.account.name, state_folder(config), self._clock) as graph:
@@ -102,9 +109,8 @@ class Guide:
             policy["access"] = {user: right}
         draft.listen = ask_listen()
         staged = self._checked(draft, config)
-        path = keep(draft, staged, self._directory, self._clock)
-        tell()
-        tell(farewell(path, draft.listen, draft.policies, user, password if made else ""))
+        path = keep(draft, staged, self._directory, self._clock, replace=replace)
+        return farewell(path, draft.listen, draft.policies, user, password if made else "")
 
     def _account(self, before: dict[str, Any] | None = None) -> AccountAnswers:
         with suppress(OSError):
@@ -149,6 +155,15 @@ class Guide:
         who = sign_in(settings(config, name), store, self._clock, self._visitor, replace_account=True)
         tell(f"Signed in as {who}.")
 
+    def _once_more(self, config: Config, name: str) -> None:
+        while True:
+            try:
+                return self._sign_in(config, name)
+            except BridgeError as error:
+                tell(f"\n  {error}")
+                if not confirm("Try again?", default=True):
+                    raise click.Abort from None
+
     def _checked(self, draft: Draft, signed: Config) -> Path:
         """Write the file here, and look at it as `davbridge check` does; returns it.
 
@@ -165,7 +180,7 @@ class Guide:
                 path = draft.write_to(self._folder)
             else:
                 tell("\nWhat was chosen needs more than the sign-in has asked for; once more, please.")
-                self._sign_in(load(path), name)
+                self._once_more(load(path), name)
         tell("\nChecking ...")
         try:
             self._context.invoke(check, config_file=path, as_json=False)

@@ -121,12 +121,14 @@ def check_place(folder: Path) -> None:
         )
 
 
-def keep(draft: Draft, staged: Path, folder: Path, clock: Clock) -> Path:
-    """Put everything into its place: the sign-in first, the file last.
+def keep(draft: Draft, staged: Path, folder: Path, clock: Clock, *, replace: bool) -> Path:
+    """Put everything into its place: the sign-in first, the file last. `replace`: a file may be there.
 
     Raises:
         ConfigError: it cannot be written; nothing of it is left.
     """
+    if not replace and (folder / NAME).exists():
+        raise ConfigError(f"{folder / NAME} has come into being meanwhile, and is left as it is")
     name, made, state = draft.account.name, _missing(folder), folder / STATE
     fresh = not state.exists()
     config, former = load(staged), None
