@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import requests
 import yaml
 
 from davbridge.cli.init.account import read_cloud_file
@@ -34,13 +35,13 @@ def cloud(emulator: Emulator, tmp_path: Path) -> Path:
 
 
 @contextmanager
-def started(cloud: Path) -> Iterator[Terminal]:
+def started(cloud: Path, *more: str) -> Iterator[Terminal]:
     """`init` for the folder `new`, with a folder of the test's for what is temporary; that one must end up empty."""
     scratch = cloud.parent / "scratch"
     scratch.mkdir(exist_ok=True)
     environment = {**os.environ, "TMPDIR": str(scratch)}
     place = cloud.parent / "new"
-    with at_terminal("init", "--directory", str(place), "--cloud-file", str(cloud), env=environment) as terminal:
+    with at_terminal("init", "--directory", str(place), "--cloud-file", str(cloud), *more, env=environment) as terminal:
         yield terminal
     assert list(scratch.iterdir()) == []
 
@@ -252,6 +253,26 @@ def test_a_personal_account(cloud: Path, emulator: Emulator) -> None:
     assert "client_secret" not in terminal.text
     assert "look for its site" not in terminal.text
     assert written(cloud)["accounts"]["personal"]["tenant"] == "consumers"
+
+
+def test_a_browser_elsewhere(cloud: Path, emulator: Emulator) -> None:
+    """With --paste the address is opened anywhere, and where it ends is pasted; a wrong paste can be tried again."""
+    with started(cloud, "--paste") as terminal:
+        terminal.answer(r"What kind.*Number \[1\]: ", "")
+        terminal.answer(r"Who signs in.*Number \[1\]: ", "browser")
+        terminal.answer(r"Tenant.*\]: ", emulator.tenant)
+        terminal.answer(r"client\) id: ", emulator.client_id)
+        terminal.answer(r"What is to be mounted.*Number \[\d\]: ", "1")
+        terminal.answer("May files be changed.*: ", "n")
+        address = terminal.wait_for(r"(https://\S+/authorize\?\S+)")
+        terminal.answer(r"address.*: ", "http://localhost/?code=1&state=2")
+        terminal.answer(r"What now.*Number \[\d\]: ", "again")
+        address = terminal.wait_for(r"(https://\S+/authorize\?\S+)")
+        ends = requests.get(address, verify=emulator.ca_file, allow_redirects=False, timeout=10).headers["Location"]
+        terminal.answer(r"address.*: ", ends)
+        own_drive(terminal)
+        assert finish(terminal) == 0, terminal.text
+    assert run("check", "--config", str(cloud.parent / "new" / "config.yaml")).returncode == 0
 
 
 def test_a_place_that_cannot_be(cloud: Path) -> None:
