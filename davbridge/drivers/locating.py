@@ -120,7 +120,9 @@ def _collection(graph: Graph, place: SitePath, length: int) -> Site:
             f"there is no site {path or '/'!r} on {place.host}, or the account cannot see it: compare it with the "
             "browser's address bar, and open it there as the same account"
         ) from None
-    except (PermissionMissing, LicenceMissing) as error:
+    except PermissionMissing as error:
+        raise NoPermission(f"{what}: {error} (Sites.Read.All, or Sites.Selected with the site given to it)") from None
+    except LicenceMissing as error:
         raise NoPermission(f"{what}: {error}") from None
     except Forbidden:
         raise NoPermission(
