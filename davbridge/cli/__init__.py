@@ -11,6 +11,7 @@ from davbridge.cli.check import check
 from davbridge.cli.demo import demo
 from davbridge.cli.hash_password import hash_password_command
 from davbridge.cli.login import login
+from davbridge.cli.reload import reload
 from davbridge.cli.serve import serve
 from davbridge.cli.status import status
 from davbridge.errors import BridgeError, ConfigError
@@ -26,7 +27,7 @@ def cli() -> None:
     """A WebDAV server in front of OneDrive and SharePoint document libraries."""
 
 
-for command in (demo, serve, login, status, check, hash_password_command):
+for command in (demo, serve, reload, login, status, check, hash_password_command):
     cli.add_command(command)
 
 
