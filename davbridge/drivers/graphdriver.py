@@ -106,6 +106,11 @@ class GraphDriver:
             self.follows = True
 
     @property
+    def place(self) -> Place | None:
+        """The drive and the root, once they have been found."""
+        return self._opened[0] if self._opened else None
+
+    @property
     def is_open(self) -> bool:
         """Whether the drive has been found."""
         return self._opened is not None

@@ -1,4 +1,4 @@
-"""Another configuration behind the same listeners, in the test's own process: what changes at once, and what does not."""
+"""Another configuration behind the same listeners, in the test's own process: what changes, and what does not."""
 
 from __future__ import annotations
 
