@@ -38,8 +38,7 @@ def empty(emulator: Emulator) -> None:
 
 def files(emulator: Emulator) -> set[str]:
     """The names in both roots."""
-    drives = [emulator.drive("business"), emulator.drive("documents")]
-    return {item.name for drive in drives for item in drive.listed(drive.root)}
+    return set(emulator.drive("business").tree()) | set(emulator.drive("documents").tree())
 
 
 def test_writing(config: Path, emulator: Emulator) -> None:

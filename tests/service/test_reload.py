@@ -65,12 +65,12 @@ class Served:
 
 
 @contextlib.contextmanager
-def serving(emulator: Emulator, folder: Path, **server: object) -> Iterator[Served]:
+def serving(emulator: Emulator, folder: Path, threads: int = 8, **server: object) -> Iterator[Served]:
     """A bridge with pollers and push, as a process has it."""
     emulator.reset()
     data = json.loads(configuration(emulator, folder).model_dump_json(exclude_defaults=True))
     data["server"] = {"listen": "127.0.0.1:0", "workers": 1, **server}
-    running = Running(build(Config.model_validate(data), SystemClock(), Limits(threads=8)))
+    running = Running(build(Config.model_validate(data), SystemClock(), Limits(threads=threads)))
     running.bridge.server.start()
     running.start()
     scheme = "https" if "tls" in server else "http"
@@ -326,3 +326,35 @@ def test_a_bridge_that_ends_takes_no_other(served: Served) -> None:
     assert served.running.bridge is before
     with pytest.raises(Exception, match="about to end"):
         served.reload()
+
+
+def test_ten_reloads_leave_nothing_open(emulator: Emulator, tmp_path: Path) -> None:
+    """Of the state and mirror files, each thread has its own connections and no more, and no thread is left over."""
+
+    def counts() -> tuple[int, list[str]]:
+        links = []
+        for link in Path("/proc/self/fd").iterdir():
+            with contextlib.suppress(OSError):  # it may have been closed since
+                links.append(os.readlink(link))
+        names = [thread.name for thread in threading.enumerate()]
+        ours = sorted(name for name in names if name in ("poller", "push channel", "retiring"))
+        return sum(link.startswith(str(tmp_path)) for link in links), ours
+
+    with serving(emulator, tmp_path, threads=2) as served:
+        emulator.drive("business").mkdir("/sub")
+
+        def once(number: int) -> None:
+            # another root each time, so that nothing is taken over
+            served.reload(lambda data: data["policies"]["me"].update(root="/sub" if number % 2 else "/"))
+            for mount in ("me", "team") * 4:
+                with closing(served.dav(mount)) as client:
+                    client.put("a.txt", b"x", check=(201, 204))
+                    client.propfind(depth=1, check=207)
+            eventually(lambda: counts()[1] == ["poller", "poller", "push channel", "push channel"], 20)
+
+        for number in range(4):
+            once(number)
+        files = counts()[0]
+        for number in range(10):
+            once(number)
+        eventually(lambda: counts()[0] <= files + 2, 10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import signal
@@ -249,11 +250,21 @@ def test_systemd_is_told(emulator: Emulator, tmp_path: Path) -> None:
 
 
 def test_ten_reloads_leak_nothing(running: Serving) -> None:
-    """Neither threads nor open files, with pollers and push channels at work."""
+    """Neither threads nor sockets and files, with pollers and push channels at work.
+
+    Without the SQLite files: each of the server's threads opens them when it comes to it, whatever is reloaded.
+    """
+
+    def files(pid: int) -> int:
+        count = 0
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):  # it may have been closed since
+                count += ".sqlite" not in os.readlink(link)
+        return count
 
     def counts() -> list[tuple[int, int]]:
         pids = running.workers() or [running.process.pid]
-        return [(len(os.listdir(f"/proc/{pid}/task")), len(os.listdir(f"/proc/{pid}/fd"))) for pid in pids]
+        return [(len(os.listdir(f"/proc/{pid}/task")), files(pid)) for pid in pids]
 
     def once(number: int) -> None:
         # another root each time, so that nothing is taken over
@@ -279,10 +290,10 @@ def test_ten_reloads_leak_nothing(running: Serving) -> None:
     for number in range(10):
         once(number)
     after = settled()
-    for (threads, files), (later_threads, later_files) in zip(before, after, strict=True):
-        assert later_threads <= threads + 1, (before, after)
-        # the server's threads open the state files one after the other, each once
-        assert later_files <= files + 12, (before, after)
+    for one, later in zip(before, after, strict=True):
+        # a connection that is being opened anew, more or less
+        assert later[0] <= one[0] + 1, (before, after)
+        assert later[1] <= one[1] + 3, (before, after)
 
 
 def test_the_unit_reloads() -> None:
