@@ -5,6 +5,7 @@ In two steps, since several processes change over together: `prepare` does all t
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from collections.abc import Collection
@@ -93,6 +94,9 @@ def _retire(bridge: Bridge, leaving: Leaving) -> None:
     bridge.pollers.stop()
     leaving.ended.wait()
     bridge.leave()
+    # SQLite connections of threads that have ended are parts of cycles, each with two files; a busy process would come
+    # to it, an idle one that is reloaded often would not
+    gc.collect()
 
 
 def probe(bridge: Bridge, names: Collection[str], *, known: Collection[str] = ()) -> None:
