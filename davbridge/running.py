@@ -74,15 +74,19 @@ class Running:
         with self._lock:
             self._abandon()
 
-    def switch(self) -> None:
-        """Serve with what was prepared. Requests under way end on the former bridge, which is closed after the last."""
+    def switch(self) -> bool:
+        """Serve with what was prepared; False when there is nothing (any more).
+
+        Requests under way end on the former bridge, which is closed after the last.
+        """
         with self._lock:
             bridge, self._next = self._next, None
             if bridge is None:
-                return
+                return False
             former, self.bridge = self.bridge, bridge
             leaving = bridge.take_over(former)
         threading.Thread(target=_retire, args=(former, leaving), name="retiring", daemon=True).start()
+        return True
 
     def _abandon(self) -> None:
         if self._next is not None:

@@ -90,12 +90,13 @@ def _reload(running: Running, wanted: queue.SimpleQueue[bool], reloads: Reloads)
             continue
         try:
             running.prepare(taken.config, probes=True)
+            if not running.switch():
+                raise BridgeError("the bridge is about to end")
         except BridgeError as error:
             reloads.failed(error)
         except Exception:
             reloads.broke()
         else:
-            running.switch()
             reloads.done(taken)
 
 

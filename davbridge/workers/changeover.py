@@ -40,11 +40,13 @@ class Changeover:
         """Begin if it is wanted and time for it, with the `workers` there are."""
         if not self.wanted or self.is_busy or self._reloads is None:
             return
+        numbers = workers()
+        if not numbers and not self._reloads.stopping:
+            return  # all have died; the first that is back can say whether the file is good
         self.wanted = False
         changes = self._reloads.begin(self.config)
         if changes is None:
             return
-        numbers = workers()
         reload = Reload(self.generation + 1, numbers, time.monotonic())
         self._under_way = (reload, changes)
         for number in numbers:
