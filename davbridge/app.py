@@ -7,11 +7,8 @@ is the listeners and what they serve at the moment. The parts are made in `parts
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from davbridge.auth import Gate
 from davbridge.clock import Clock
@@ -20,13 +17,14 @@ from davbridge.dav.application import make_application
 from davbridge.dav.message import Mount, Shared
 from davbridge.drivers.graphdriver import GraphDriver
 from davbridge.drivers.overlay import Overlay
-from davbridge.edge import EdgeServer, Leaving, Limits, Switch, Tls, make_server, tls_context
+from davbridge.edge import EdgeServer, Leaving, Limits, tls_context
 from davbridge.edge.accesslog import AccessLog
 from davbridge.edge.forwarded import Forwarded
 from davbridge.edge.metrics import MetricsPage
 from davbridge.figures import figures
 from davbridge.mirror.folder import Mirrors
 from davbridge.mirror.pollers import Pollers
+from davbridge.parts.front import Front, hosts, poke, tls_files
 from davbridge.parts.ground import Ground, open_database, state_folder
 from davbridge.parts.microsoft import Microsoft, channels
 from davbridge.parts.policies import DriverParts, locked, make_driver
@@ -37,15 +35,6 @@ from davbridge.tokens import SignedInAccount, Upkeep
 from davbridge.transport import Transport
 
 __all__ = ["Bridge", "build", "open_database", "state_folder"]
-
-
-@dataclass(frozen=True)
-class Front:
-    """The listeners, and what they serve at the moment."""
-
-    server: EdgeServer
-    main: Switch
-    metrics: Switch
 
 
 @dataclass
@@ -64,6 +53,8 @@ class Bridge:
     transports: list[Transport]
     pollers: Pollers
     upkeep: list[Upkeep]
+    same: frozenset[str] = frozenset()
+    """The policies whose tree and account are those of the bridge before."""
     certificate: ssl.SSLContext | None = None
     """What is to be shown from the take-over on; None: as before."""
 
@@ -99,7 +90,7 @@ class Bridge:
         """
         bridge = _compose(config, self.ground, self.front, self)
         try:
-            bridge.certificate = tls_context(tls) if (tls := _tls(config)) else None
+            bridge.certificate = tls_context(tls) if (tls := tls_files(config)) else None
         except BaseException:
             bridge.leave()
             raise
@@ -135,12 +126,10 @@ def build(config: Config, clock: Clock, limits: Limits | None = None) -> Bridge:
     Raises:
         ConfigError: the state folder cannot be used, a certificate cannot be read, an address is malformed.
     """
-    main, metrics = Switch(_nothing), Switch(_nothing)
-    beside = config.server.metrics
-    server = make_server(main, config.server.listen, _tls(config), limits, [(beside, metrics)] if beside else [])
-    bridge = _compose(config, Ground.open(config, clock), Front(server, main, metrics))
-    main.to(bridge.application)
-    metrics.to(bridge.metrics)
+    front = Front.open(config, limits)
+    bridge = _compose(config, Ground.open(config, clock), front)
+    front.main.to(bridge.application)
+    front.metrics.to(bridge.metrics)
     return bridge
 
 
@@ -150,8 +139,7 @@ def _compose(config: Config, ground: Ground, front: Front, former: Bridge | None
     accounts, graphs = microsoft.accounts, microsoft.graphs
     parts = DriverParts(ground, Pollers(clock), channels(config, ground))
     drivers = {name: make_driver(name, one, graphs[one.account], parts) for name, one in config.policies.items()}
-    if former is not None:
-        _follow(config, drivers, former)
+    same = _follow(config, drivers, former) if former is not None else frozenset()
     names = {name: state_name(database, name, tree_of(policy)) for name, policy in config.policies.items()}
     overlays = {
         name: Overlay(
@@ -167,7 +155,7 @@ def _compose(config: Config, ground: Ground, front: Front, former: Bridge | None
         ground.locks,
         ground.deadprops,
         clock,
-        _hosts(config),
+        hosts(config),
         spool_folder=str(ground.folder / "spool"),
         infinite_depth=config.server.infinite_depth,
         prepared=ground.prepared,
@@ -180,7 +168,7 @@ def _compose(config: Config, ground: Ground, front: Front, former: Bridge | None
         gate = former.gate.renewed(application, passwords)
     application = gate
     if (proxy := config.server.behind_proxy) and is_public(proxy.public_url):
-        application = NotifyEndpoint(application, SubscriptionTable(database), _poke(ground.folder / "mirror"))
+        application = NotifyEndpoint(application, SubscriptionTable(database), poke(ground.folder / "mirror"))
     if proxy:
         application = Forwarded(application, proxy.trusted)
     application = AccessLog(application, clock)
@@ -197,41 +185,18 @@ def _compose(config: Config, ground: Ground, front: Front, former: Bridge | None
         [graph.transport for graph in graphs.values()],
         parts.pollers,
         [Upkeep(account) for account in accounts.values()],
+        same,
     )
 
 
-def _follow(config: Config, drivers: dict[str, GraphDriver], former: Bridge) -> None:
-    """Let drivers know what those before them have found, where tree and account are the same."""
+def _follow(config: Config, drivers: dict[str, GraphDriver], former: Bridge) -> frozenset[str]:
+    """Let drivers know what those before them have found; the policies whose tree and account are the same."""
+    same = set()
     for name, driver in drivers.items():
         new, old = config.policies[name], former.config.policies.get(name)
         if old is None or tree_of(new) != tree_of(old):
             continue
         if config.accounts[new.account] == former.config.accounts[old.account]:
             driver.follow(former.drivers[name])
-
-
-def _tls(config: Config) -> Tls | None:
-    tls = config.server.tls
-    return Tls(str(tls.certificate), str(tls.key)) if tls else None
-
-
-def _poke(folder: Path) -> Callable[[str], None]:
-    """Touches the file that the drive's poller looks at, in whatever process it is."""
-
-    def touch(name: str) -> None:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        (folder / f"{name}.poke").touch(mode=0o600)
-
-    return touch
-
-
-def _hosts(config: Config) -> frozenset[str]:
-    proxy = config.server.behind_proxy
-    name = urlsplit(proxy.public_url).hostname if proxy and proxy.public_url else None
-    return frozenset({name.lower()} if name else ())
-
-
-def _nothing(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    """What listeners serve that nobody has started."""
-    start_response("503 Service Unavailable", [("Content-Length", "0")])
-    return []
+            same.add(name)
+    return frozenset(same)

@@ -59,7 +59,9 @@ class Running:
         try:
             # what has been found is known to it already, and costs nothing: its mirror is to be kept fresh at once
             known = [name for name, driver in bridge.drivers.items() if driver.follows]
-            probe(bridge, list(bridge.drivers) if probes else known, known=known)
+            # what is the same and was not found is no reason to refuse the rest
+            new = [name for name in bridge.drivers if name not in bridge.same] if probes else []
+            probe(bridge, [*known, *new], known=known)
             with self._lock:
                 self._abandon()
                 if self._ended:

@@ -303,6 +303,17 @@ def test_what_cannot_be_used_changes_nothing(served: Served) -> None:
     assert ask(served, "team") == 207
 
 
+def test_what_was_broken_before_is_no_reason(served: Served) -> None:
+    """A policy whose root has gone keeps nobody from mending another thing; changed, it has to lead somewhere."""
+    served.data["policies"]["me"]["root"] = "/gone"
+    served.running.prepare(Config.model_validate(served.data), probes=False)
+    served.running.switch()
+    served.reload(lambda data: data["policies"]["team"]["access"].update(bob="write"))
+    with pytest.raises(ConfigError, match="policy me: "):
+        served.reload(lambda data: data["policies"]["me"].update(root="/gone/too"))
+    assert ask(served, "team", "bob", "hidden") == 207
+
+
 def test_what_wants_a_restart_stays(served: Served) -> None:
     """Addresses, workers and the state folder are told and left as they were; the rest is taken."""
 
