@@ -90,7 +90,7 @@ def check(config_file: Path | None, as_json: bool, write: bool) -> None:
         if one.written:
             click.echo(f"ok   {one.policy}: {one.written} was written to its root, and removed")
     for name, account in accounts.items():
-        _account(name, account)
+        _account(name, account, said=any(account.message in one.message for one in findings))
     if not config.users:
         click.echo("note there are no users: nobody gets in; add one under `users`")
     sys.exit(worst)
@@ -132,11 +132,12 @@ def _line(what: str, ok: bool, message: str, remedy: str) -> None:
         click.echo(f"     {remedy}")
 
 
-def _account(name: str, one: AccountReport) -> None:
+def _account(name: str, one: AccountReport, *, said: bool) -> None:
+    """`said`: its policies have told already what is wrong with it."""
     if one.warning:
         click.echo(f"WARN account {name}: {one.warning}")
     if one.state == "ok":
         who = f" as {one.who}" if one.who else ""
         click.echo(f"ok   account {name}: signed in{who}, {' '.join(one.scopes)}")
-    elif one.message:
-        click.echo(f"FAIL account {name}: {one.state}: {one.message}")
+    else:
+        click.echo(f"FAIL account {name}: {one.state}" + ("" if said else f": {one.message}"))

@@ -179,7 +179,9 @@ def test_all_or_none(two: Serving) -> None:
     os.kill(stopped, signal.SIGSTOP)
     command = [sys.executable, "-m", "davbridge", "reload", "--config", str(config_of(two))]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as asking:
-        time.sleep(3)
+        began = two.log_file.parent / "state" / "reload.json"
+        eventually(lambda: '"began": 1' in began.read_text(), 60)
+        time.sleep(2)  # enough for the other one to prepare
         assert asking.poll() is None
         os.kill(stopped, signal.SIGKILL)
         said = asking.communicate(timeout=30)[1]
