@@ -51,6 +51,19 @@ class Gate:
         self._known: dict[bytes, tuple[str, float]] = {}
         self._failures: TTLCache[str, int] = TTLCache(4096, 600, clock.monotonic)
 
+    def renewed(self, application: Application, users: Mapping[str, str]) -> Gate:
+        """A gate to `application` for `users` in the place of this one: whose hash is the same stays known.
+
+        Memory for hashes, failures and their delays are those of this one, so that a change opens no second door.
+        """
+        gate = Gate(application, users, self._clock)
+        gate._key, gate._lock, gate._slots, gate._waiting = self._key, self._lock, self._slots, self._waiting
+        gate._failures = self._failures
+        same = {name for name, hashed in gate._users.items() if self._users.get(name) == hashed}
+        with self._lock:
+            gate._known = {digest: known for digest, known in self._known.items() if known[0] in same}
+        return gate
+
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         environ.pop("davbridge.user", None)
         try:

@@ -13,6 +13,7 @@ from davbridge.cli.demo import demo
 from davbridge.cli.hash_password import hash_password_command
 from davbridge.cli.init import init
 from davbridge.cli.login import login
+from davbridge.cli.reload import reload
 from davbridge.cli.resolve import resolve
 from davbridge.cli.serve import serve
 from davbridge.cli.status import status
@@ -29,7 +30,7 @@ def cli() -> None:
     """A WebDAV server in front of OneDrive and SharePoint document libraries."""
 
 
-for command in (demo, init, serve, login, status, check, resolve, hash_password_command):
+for command in (demo, init, serve, reload, login, status, check, resolve, hash_password_command):
     cli.add_command(command)
 
 

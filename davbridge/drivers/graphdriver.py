@@ -82,6 +82,8 @@ class GraphDriver:
         self._attend: Callable[[], None] = _nothing
         self._cache_ttl = cache_ttl
         self._uploads = uploads or MemoryUploads(clock)
+        self._urls = DownloadUrls(clock)
+        self.follows = False
         self._lock = threading.Lock()
         self._opened: tuple[Place, Tree] | None = None
         self._quota: tuple[float, Quota | None] | None = None
@@ -94,6 +96,19 @@ class GraphDriver:
         place = self._open()[0]
         owner = f" of {place.drive.owner}" if place.drive.owner else ""
         return f"{place.drive.kind} drive {place.drive.name!r}{owner}, root {place.root_name}"
+
+    def follow(self, former: GraphDriver) -> None:
+        """Go on with what a driver of the same tree and account has found; to be called before the first use."""
+        if former._opened is not None:
+            place = former._opened[0]
+            self._find = lambda: place
+            self._urls, self._quota = former._urls, former._quota
+            self.follows = True
+
+    @property
+    def place(self) -> Place | None:
+        """The drive and the root, once they have been found."""
+        return self._opened[0] if self._opened else None
 
     @property
     def is_open(self) -> bool:
@@ -285,7 +300,7 @@ class GraphDriver:
                 root = key_of(place.root.drive_id, place.root.item_id)
                 file = self._mirrors.open(self._account, place.drive.id)
                 cache = Mirror(file, root, ttl=self._cache_ttl)
-                tree = Tree(self._graph, place.root, cache, DownloadUrls(self._clock), self._clock)
+                tree = Tree(self._graph, place.root, cache, self._urls, self._clock)
                 if self._watch is not None:
                     self._attend = self._watch(self._graph, place.drive.id, file)
                 self._opened = (place, tree)

@@ -40,16 +40,26 @@ class Limits:
     header_bytes: int = 64 * 1024
 
 
+def tls_context(tls: Tls) -> ssl.SSLContext:
+    """What the connections of a listener with this certificate are made with.
+
+    Raises:
+        ConfigError: the files cannot be used.
+    """
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(tls.certificate, tls.key or None)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"server.tls: {tls.certificate} and its key cannot be used: {error}") from error
+    return context
+
+
 class _TlsAdapter(Adapter):
     """TLS whose handshake is done later, as its bytes come: at once it would stop everybody (cheroot #748)."""
 
     def __init__(self, tls: Tls) -> None:
-        try:
-            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self.context.minimum_version = ssl.TLSVersion.TLSv1_2
-            self.context.load_cert_chain(tls.certificate, tls.key or None)
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigError(f"server.tls: {tls.certificate} and its key cannot be used: {error}") from error
+        self.context = tls_context(tls)
 
     def bind(self, sock: Any) -> Any:
         return sock
@@ -226,6 +236,12 @@ class EdgeServer:
             thread = threading.Thread(target=listener.serve, name=f"listener {listener.bind_addr}", daemon=True)
             thread.start()
             self._threads.append(thread)
+
+    def renew(self, context: ssl.SSLContext) -> None:
+        """Show new connections another certificate (`tls_context`); listeners without TLS stay without."""
+        for listener in self._listeners:
+            if isinstance(listener.ssl_adapter, _TlsAdapter):
+                listener.ssl_adapter.context = context
 
     @property
     def addresses(self) -> list[str]:
