@@ -1,70 +1,76 @@
-"""Composition: from a configuration to a bridge that can be started. Everything is put together here and only here."""
+"""Composition: from a configuration to a bridge that can be started. Everything is put together here and only here.
+
+A bridge belongs to one configuration. What outlives it is handed on: the ground (`parts.ground`), and the front, which
+is the listeners and what they serve at the moment. The parts are made in `parts`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import ssl
 from dataclasses import dataclass
-from itertools import chain
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from davbridge.accounts import settings, token_store
 from davbridge.auth import Gate
 from davbridge.clock import Clock
-from davbridge.config import Account, Config, Policy
-from davbridge.dav import deadprops, locks
+from davbridge.config import Config
 from davbridge.dav.application import make_application
-from davbridge.dav.deadprops import DeadProperties
-from davbridge.dav.locks import LockTable
 from davbridge.dav.message import Mount, Shared
-from davbridge.drivers import sidestore
 from davbridge.drivers.graphdriver import GraphDriver
-from davbridge.drivers.onedrive import OneDrive
 from davbridge.drivers.overlay import Overlay
 from davbridge.drivers.recovery import Recovery
-from davbridge.drivers.sharepoint import SharePoint
-from davbridge.drivers.uploads import UploadsTable
-from davbridge.edge import EdgeServer, Limits, Tls, make_server
+from davbridge.edge import EdgeServer, Leaving, Limits, tls_context
 from davbridge.edge.accesslog import AccessLog
 from davbridge.edge.forwarded import Forwarded
 from davbridge.edge.metrics import MetricsPage
-from davbridge.errors import ConfigError
 from davbridge.figures import figures
-from davbridge.graph import Graph
-from davbridge.graph.desk import Desks
-from davbridge.mirror.file import MirrorFile
 from davbridge.mirror.folder import Mirrors
 from davbridge.mirror.pollers import Pollers
-from davbridge.paths import DavPath
-from davbridge.push import (
-    NotifyEndpoint,
-    PushChannel,
-    SubscriptionTable,
-    WebhookSettings,
-    is_public,
-    open_channel,
-)
+from davbridge.parts.front import Front, hosts, poke, tls_files
+from davbridge.parts.ground import Ground, open_database, state_folder
+from davbridge.parts.microsoft import Microsoft, channels
+from davbridge.parts.policies import DriverParts, locked, make_driver
+from davbridge.parts.trees import state_name, tree_of
+from davbridge.push import NotifyEndpoint, SubscriptionTable, is_public
 from davbridge.store.database import Database
-from davbridge.tokens import SignedInAccount, Upkeep, open_account
-from davbridge.transport import Gates, HostRules, StoredGates, Transport, storedgates
+from davbridge.tokens import SignedInAccount, Upkeep
+from davbridge.transport import Transport
+
+__all__ = ["Bridge", "build", "open_database", "state_folder"]
 
 
 @dataclass
 class Bridge:
     """A composed bridge. `drivers` and `accounts` by the names of the configuration."""
 
+    config: Config
+    ground: Ground
+    front: Front
     application: Any
-    server: EdgeServer
+    metrics: Any
+    gate: Gate
     drivers: dict[str, GraphDriver]
     overlays: list[Overlay]
     accounts: dict[str, SignedInAccount]
     transports: list[Transport]
-    database: Database
-    mirrors: Mirrors
     pollers: Pollers
     upkeep: list[Upkeep]
     recovery: Recovery
+    same: frozenset[str] = frozenset()
+    """The policies whose tree and account are those of the bridge before."""
+    certificate: ssl.SSLContext | None = None
+    """What is to be shown from the take-over on; None: as before."""
+
+    @property
+    def server(self) -> EdgeServer:
+        return self.front.server
+
+    @property
+    def database(self) -> Database:
+        return self.ground.database
+
+    @property
+    def mirrors(self) -> Mirrors:
+        return self.ground.mirrors
 
     def settle(self) -> None:
         """The work that comes with time: reserved names become files, sign-ins are kept alive, broken work is mended.
@@ -77,16 +83,44 @@ class Bridge:
         for overlay in self.overlays:
             overlay.settle_due()
 
-    def close(self) -> None:
-        """Let go of connections and files."""
+    def successor(self, config: Config) -> Bridge:
+        """The bridge for another configuration, behind the same listeners; nothing is served from it yet.
+
+        What was found of a tree that is the same is known to it.
+
+        Raises:
+            ConfigError: as `build`.
+        """
+        bridge = _compose(config, self.ground, self.front, self)
+        try:
+            bridge.certificate = tls_context(tls) if (tls := tls_files(config)) else None
+        except BaseException:
+            bridge.leave()
+            raise
+        return bridge
+
+    def take_over(self, former: Bridge) -> Leaving:
+        """Serve all new requests, in the place of `former`; the others stay with it until they end."""
+        if self.certificate is not None:
+            self.server.renew(self.certificate)
+        self.front.metrics.to(self.metrics)
+        leaving = self.front.main.to(self.application)
+        if former.pollers.running:
+            self.pollers.start()
+        return leaving
+
+    def leave(self) -> None:
+        """Let go of what no other bridge has."""
         self.pollers.stop()
         for transport in self.transports:
             transport.close()
         for account in self.accounts.values():
             account.close()
-        self.mirrors.close()
-        self.recovery.close()
-        self.database.close()
+
+    def close(self) -> None:
+        """Let go of connections and files."""
+        self.leave()
+        self.ground.close()
 
 
 def build(config: Config, clock: Clock, limits: Limits | None = None) -> Bridge:
@@ -95,170 +129,78 @@ def build(config: Config, clock: Clock, limits: Limits | None = None) -> Bridge:
     Raises:
         ConfigError: the state folder cannot be used, a certificate cannot be read, an address is malformed.
     """
-    folder = state_folder(config)
-    database = open_database(folder)
-    store = token_store(config, folder, clock)
-    accounts = {name: open_account(settings(config, name), store, clock) for name in config.accounts}
-    graphs = {
-        name: _graph(one, accounts[name], StoredGates(database, name, clock), clock)
-        for name, one in config.accounts.items()
-    }
-    table = LockTable(database, clock)
-    uploads = UploadsTable(database, clock)
-    desks = Desks.open(database, folder, config.server.workers, clock)
-    parts = DriverParts(
-        Mirrors(folder / "mirror", clock),
-        Pollers(clock),
-        uploads,
-        clock,
-        _channels(config, database, clock),
-        desks,
-    )
+    front = Front.open(config, limits)
+    bridge = _compose(config, Ground.open(config, clock), front)
+    front.main.to(bridge.application)
+    front.metrics.to(bridge.metrics)
+    return bridge
+
+
+def _compose(config: Config, ground: Ground, front: Front, former: Bridge | None = None) -> Bridge:
+    clock, database = ground.clock, ground.database
+    microsoft = Microsoft.open(config, ground)
+    accounts, graphs = microsoft.accounts, microsoft.graphs
+    parts = DriverParts(ground, Pollers(clock), channels(config, ground))
     drivers = {name: make_driver(name, one, graphs[one.account], parts) for name, one in config.policies.items()}
+    same = _follow(config, drivers, former) if former is not None else frozenset()
+    names = {name: state_name(database, name, tree_of(policy)) for name, policy in config.policies.items()}
     overlays = {
-        name: Overlay(driver, database, name, clock, _locked(table, name, config.policies[name].access))
+        name: Overlay(
+            driver, database, names[name], clock, locked(ground.locks, names[name], config.policies[name].access)
+        )
         for name, driver in drivers.items()
     }
     mounts = [
-        Mount(name, policy.mount, overlays[name], policy.access, policy.download)
+        Mount(names[name], policy.mount, overlays[name], policy.access, policy.download)
         for name, policy in config.policies.items()
     ]
     shared = Shared(
-        table,
-        DeadProperties(database),
+        ground.locks,
+        ground.deadprops,
         clock,
-        _hosts(config),
-        spool_folder=str(folder / "spool"),
+        hosts(config),
+        spool_folder=str(ground.folder / "spool"),
         infinite_depth=config.server.infinite_depth,
+        prepared=ground.prepared,
     )
     application: Any = make_application(mounts, shared)
     passwords = {name: user.password for name, user in config.users.items()}
-    application = Gate(application, passwords, clock, config.server.workers)
+    if former is None:
+        gate = Gate(application, passwords, clock, config.server.workers)
+    else:
+        gate = former.gate.renewed(application, passwords)
+    application = gate
     if (proxy := config.server.behind_proxy) and is_public(proxy.public_url):
-        application = NotifyEndpoint(application, SubscriptionTable(database), _poke(folder / "mirror"))
+        application = NotifyEndpoint(application, SubscriptionTable(database), poke(ground.folder / "mirror"))
     if proxy:
         application = Forwarded(application, proxy.trusted)
     application = AccessLog(application, clock)
-    tls = config.server.tls
-    metrics = config.server.metrics
-    server = make_server(
-        application,
-        config.server.listen,
-        Tls(str(tls.certificate), str(tls.key)) if tls else None,
-        limits,
-        [(metrics, MetricsPage(lambda: figures(drivers)))] if metrics else [],
-    )
-    transports = [graph.transport for graph in graphs.values()]
     return Bridge(
+        config,
+        ground,
+        front,
         application,
-        server,
+        MetricsPage(lambda: figures(drivers, accounts)),
+        gate,
         drivers,
         list(overlays.values()),
         accounts,
-        transports,
-        database,
-        parts.mirrors,
+        [graph.transport for graph in graphs.values()],
         parts.pollers,
         [Upkeep(account) for account in accounts.values()],
-        Recovery(desks.journal, drivers, clock),
+        Recovery(ground.desks.journal, drivers, clock),
+        same,
     )
 
 
-def state_folder(config: Config) -> Path:
-    """The state folder, made when it is missing, closed to others.
-
-    Raises:
-        ConfigError.
-    """
-    folder = config.state.folder()
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / "spool").mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"the state folder {folder} cannot be used: {error.strerror}") from None
-    return folder
-
-
-def open_database(folder: Path) -> Database:
-    """The state file: locks, dead properties, side files, recent uploads, pauses, webhooks."""
-    tables = (locks.SCHEMA, deadprops.SCHEMA, sidestore.SCHEMA, UploadsTable.SCHEMA, storedgates.SCHEMA)
-    schema = (*chain.from_iterable(tables), *SubscriptionTable.SCHEMA, *Desks.SCHEMA)
-    return Database.open(folder / "state.sqlite", schema)
-
-
-def _graph(account: Account, tokens: SignedInAccount, gates: Gates, clock: Clock) -> Graph:
-    cloud = account.where
-    base = cloud.graph_base
-    verify = str(cloud.ca_file) if cloud.ca_file else True
-    transport = Transport(clock, hosts=HostRules(base), verify=verify, gates=gates)
-    return Graph(transport, tokens, base, clock)
-
-
-@dataclass(frozen=True)
-class DriverParts:
-    """What all drivers of a bridge share."""
-
-    mirrors: Mirrors
-    pollers: Pollers
-    uploads: UploadsTable
-    clock: Clock
-    channel: Callable[[str, Graph, str, Path], PushChannel]
-    """What hears of a drive's changes at once, by the account's name, the drive's id and the mirror's file."""
-    desks: Desks
-
-
-def make_driver(name: str, policy: Policy, graph: Graph, parts: DriverParts) -> GraphDriver:
-    """The driver of a policy; it looks its drive up with the first request."""
-
-    def watch(graph: Graph, drive_id: str, file: MirrorFile) -> Callable[[], None]:
-        def channel() -> PushChannel:
-            return parts.channel(policy.account, graph, drive_id, file.path)
-
-        return parts.pollers.watch(graph, drive_id, file, name, policy.poll, channel if policy.push else None)
-
-    shared: dict[str, Any] = {
-        "root": policy.root,
-        "clock": parts.clock,
-        "mirrors": parts.mirrors,
-        "account": policy.account,
-        "watch": watch,
-        "uploads": parts.uploads,
-        "desk": parts.desks.of(name, policy.account),
-    }
-    if policy.driver == "onedrive":
-        return OneDrive.open(graph, user=policy.user, **shared)
-    return SharePoint.open(graph, site=policy.site or "", library=policy.library, drive_id=policy.drive_id, **shared)
-
-
-def _poke(folder: Path) -> Callable[[str], None]:
-    """Touches the file that the drive's poller looks at, in whatever process it is."""
-
-    def touch(name: str) -> None:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        (folder / f"{name}.poke").touch(mode=0o600)
-
-    return touch
-
-
-def _channels(config: Config, database: Database, clock: Clock) -> Callable[[str, Graph, str, Path], PushChannel]:
-    proxy = config.server.behind_proxy
-    public_url = proxy.public_url if proxy and is_public(proxy.public_url) else None
-
-    def make(account: str, graph: Graph, drive_id: str, mirror: Path) -> PushChannel:
-        cloud = config.accounts[account].where
-        table = SubscriptionTable(database)
-        webhook = WebhookSettings(public_url, mirror.stem, table) if public_url else None
-        verify = str(cloud.ca_file) if cloud.ca_file else True
-        return open_channel(graph, drive_id, verify=verify, clock=clock, webhook=webhook)
-
-    return make
-
-
-def _locked(table: LockTable, policy: str, access: Mapping[str, str]) -> Callable[[DavPath], bool]:
-    return lambda path: any(access.get(lock.user) == "write" for lock in table.covering(policy, path))
-
-
-def _hosts(config: Config) -> frozenset[str]:
-    proxy = config.server.behind_proxy
-    name = urlsplit(proxy.public_url).hostname if proxy and proxy.public_url else None
-    return frozenset({name.lower()} if name else ())
+def _follow(config: Config, drivers: dict[str, GraphDriver], former: Bridge) -> frozenset[str]:
+    """Let drivers know what those before them have found; the policies whose tree and account are the same."""
+    same = set()
+    for name, driver in drivers.items():
+        new, old = config.policies[name], former.config.policies.get(name)
+        if old is None or tree_of(new) != tree_of(old):
+            continue
+        if config.accounts[new.account] == former.config.accounts[old.account]:
+            driver.follow(former.drivers[name])
+            same.add(name)
+    return frozenset(same)

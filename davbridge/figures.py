@@ -1,18 +1,27 @@
-"""The bridge in figures: what `/metrics` tells of each policy, read from the files that all workers share."""
+"""The bridge in figures: what `/metrics` tells of each policy and account, from the files that all workers share."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import get_args
 
 from davbridge.drivers.graphdriver import GraphDriver
 from davbridge.edge.metrics import Gauge
 from davbridge.errors import BridgeError
+from davbridge.tokens import SignedInAccount, report
+from davbridge.tokens.report import State
 
 _STATES = ("new", "first", "live", "resync", "merge", "merging", "none")
 
 
-def figures(drivers: Mapping[str, GraphDriver]) -> Iterator[Gauge]:
-    """Of every policy whose drive has been found; nobody is asked for the others."""
+def figures(drivers: Mapping[str, GraphDriver], accounts: Mapping[str, SignedInAccount]) -> Iterator[Gauge]:
+    """Of every account, and of every policy whose drive has been found; nobody is asked for the others."""
+    yield from _policies(drivers)
+    yield from _accounts(accounts)
+
+
+def _policies(drivers: Mapping[str, GraphDriver]) -> Iterator[Gauge]:
     for name, driver in drivers.items():
         try:
             report = driver.report() if driver.is_open else None
@@ -35,3 +44,22 @@ def figures(drivers: Mapping[str, GraphDriver]) -> Iterator[Gauge]:
             yield Gauge(
                 "davbridge_mirror_state", "1 for the state that delta is in.", which, float(state == report.state)
             )
+
+
+def _accounts(accounts: Mapping[str, SignedInAccount]) -> Iterator[Gauge]:
+    for name, account in accounts.items():
+        told = report(account)
+        for state in get_args(State):
+            which = {"account": name, "state": state}
+            yield Gauge("davbridge_account_state", "1 for the state of the sign-in.", which, float(state == told.state))
+        now = account.clock.now()
+        ends = {"sign-in": told.sign_in_ends, told.method.removeprefix("client_"): told.expires}
+        for what, moment in ends.items():
+            if moment:
+                left = (datetime.fromisoformat(moment) - now).total_seconds()
+                yield Gauge(
+                    "davbridge_account_expires_seconds",
+                    "Until the secret or certificate ends, or the sign-in if nobody uses it; negative afterwards.",
+                    {"account": name, "what": what},
+                    left,
+                )

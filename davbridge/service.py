@@ -1,69 +1,88 @@
-"""One process that serves: start, say that it is ready, drain on SIGTERM, stop. `workers` has what several need."""
+"""One process that serves: start, say that it is ready, reload on SIGHUP, drain on SIGTERM, stop.
+
+`workers` has what several need.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import logging
-import os
+import queue
 import signal
-import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from davbridge import deadline
-from davbridge.app import Bridge, build, state_folder
+from davbridge.app import build
 from davbridge.claim import Claim
-from davbridge.clock import Clock, SystemClock
+from davbridge.clock import SystemClock
 from davbridge.config import Config
-from davbridge.errors import BridgeError, ConfigError
-from davbridge.redact import RedactingFilter
+from davbridge.errors import BridgeError
+from davbridge.reloads import Reloads, notify
+from davbridge.running import Running, probe
 
 log = logging.getLogger("davbridge")
 DRAIN_SECONDS = 30.0
 Ready = Callable[[Sequence[str]], None]
 _SETTLE_SECONDS = 5.0
-_PROBE_SECONDS = 15.0
 _M_ARENA_MAX = -8
 
 
-def configure_logging(level: int = logging.INFO, who: str = "") -> None:
-    """Log lines to standard error, each through the filter that removes secrets. `who` stands in each of them."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(RedactingFilter())
-    # systemd's journal has its own clock
-    stamp = "" if os.environ.get("JOURNAL_STREAM") else "%(asctime)s "
-    handler.setFormatter(logging.Formatter(f"{stamp}%(levelname)s {who and who + ' '}%(name)s: %(message)s"))
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    for noisy in ("wsgidav", "urllib3", "msal", "websocket"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-
-
-def run(config: Config, *, ready: Ready | None = None) -> None:
+def run(config: Config, *, ready: Ready | None = None, source: Path | None = None) -> None:
     """Serve in this process until SIGTERM or SIGINT. `ready` is called with the addresses when it serves.
+
+    With `source`, the file of the configuration, SIGHUP has it read anew.
 
     Raises:
         ConfigError: it cannot start: an address in use, a wrong secret, an unknown site.
     """
     limit_arenas()
-    clock = SystemClock()
     stop = threading.Event()
-    bridge = build(config, clock)
+    wanted: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    if source is not None:
+        call_on(lambda: wanted.put(True), signal.SIGHUP)
+    running = Running(build(config, SystemClock()))
     try:
         warn(config)
-        probe(bridge, clock)
-        bridge.server.start()
-        stop_on(stop, signal.SIGTERM, signal.SIGINT)
-        announce(bridge.server.addresses, ready)
-        with background(bridge, stop, state_folder(config)):
+        probe(running.bridge, list(running.bridge.drivers))
+        running.bridge.server.start()
+        call_on(stop.set, signal.SIGTERM, signal.SIGINT)
+        with background(running, stop), contextlib.ExitStack() as told:
+            reloads = None
+            if source is not None:
+                reloads = told.enter_context(Reloads.told(running.bridge.ground.folder, source))
+                # beside us, so that a signal to end is not kept waiting
+                threading.Thread(target=_reload, args=(running, wanted, reloads), name="reloading", daemon=True).start()
+            announce(running.bridge.server.addresses, ready)
             stop.wait()
+            running.stay()
+            if reloads is not None:
+                reloads.stopping = True
             announce_end()
-            bridge.server.drain(DRAIN_SECONDS)
+            running.bridge.server.drain(DRAIN_SECONDS)
+            wanted.put(False)
     finally:
-        bridge.close()
+        running.bridge.close()
+
+
+def _reload(running: Running, wanted: queue.SimpleQueue[bool], reloads: Reloads) -> None:
+    while wanted.get():
+        taken = reloads.begin(running.bridge.config)
+        if taken is None:
+            continue
+        try:
+            running.prepare(taken.config, probes=True)
+            if not running.switch():
+                raise BridgeError("the bridge is about to end")
+        except BridgeError as error:
+            reloads.failed(error)
+        except Exception:
+            reloads.broke()
+        else:
+            reloads.done(taken)
 
 
 def warn(config: Config) -> None:
@@ -72,61 +91,45 @@ def warn(config: Config) -> None:
         log.warning("there are no users: nobody gets in; add one under `users`")
 
 
-def probe(bridge: Bridge, clock: Clock) -> None:
-    """Look every policy's drive up. Trouble that passes by itself is logged; the mounts say 503 until then.
-
-    Raises:
-        ConfigError: what only a change of the configuration can mend.
-    """
-    for name, driver in bridge.drivers.items():
-        try:
-            with deadline.within(clock, _PROBE_SECONDS):
-                log.info("policy %s: %s", name, driver.probe())
-        except ConfigError as error:
-            raise ConfigError(f"policy {name}: {error}") from None
-        except BridgeError as error:
-            log.warning("policy %s: %s", name, error)
-
-
-def stop_on(stop: threading.Event, *signals: signal.Signals) -> None:
-    """Let these signals set `stop`."""
+def call_on(act: Callable[[], None], *signals: signal.Signals) -> None:
+    """Let these signals call `act`, which must be quick."""
 
     def handle(number: int, frame: FrameType | None) -> None:
-        stop.set()
+        act()
 
     for one in signals:
         signal.signal(one, handle)
 
 
 @contextmanager
-def background(bridge: Bridge, stop: threading.Event, folder: Path) -> Iterator[None]:
+def background(running: Running, stop: threading.Event) -> Iterator[None]:
     """Poll, and do the work that comes with time, beside the block, until `stop` is set; and once more at the end.
 
     Of several processes with one state folder one does it. When it ends, another goes on.
     """
-    bridge.pollers.start()
-    claim = Claim(folder / "settle.lock")
-    thread = threading.Thread(target=_settle, args=(bridge, stop, claim), name="settling", daemon=True)
+    running.start()
+    claim = Claim(running.bridge.ground.folder / "settle.lock")
+    thread = threading.Thread(target=_settle, args=(running, stop, claim), name="settling", daemon=True)
     thread.start()
     try:
         yield
     finally:
         stop.set()
-        bridge.pollers.stop()
+        running.end()
         thread.join()
-        _settle_once(bridge, claim)
+        _settle_once(running, claim)
         claim.release()
 
 
-def _settle(bridge: Bridge, stop: threading.Event, claim: Claim) -> None:
+def _settle(running: Running, stop: threading.Event, claim: Claim) -> None:
     while not stop.wait(_SETTLE_SECONDS):
-        _settle_once(bridge, claim)
+        _settle_once(running, claim)
 
 
-def _settle_once(bridge: Bridge, claim: Claim) -> None:
+def _settle_once(running: Running, claim: Claim) -> None:
     try:
         if claim.mine():
-            bridge.settle()
+            running.settle()
     except (BridgeError, OSError) as error:
         log.warning("reserved names could not be settled: %s", error)
     except Exception:
@@ -146,16 +149,6 @@ def announce_end() -> None:
     """Tell everybody that we are about to stop."""
     notify("STOPPING=1")
     log.info("stopping: requests under way have %d seconds", DRAIN_SECONDS)
-
-
-def notify(state: str) -> None:
-    """Tell systemd (sd_notify(3)); nothing without it."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
-        sender.connect("\0" + address[1:] if address.startswith("@") else address)
-        sender.send(state.encode())
 
 
 def limit_arenas() -> None:

@@ -20,6 +20,7 @@ from cachetools import TTLCache
 
 from davbridge.auth.passwords import verify
 from davbridge.clock import Clock
+from davbridge.waiting import about_to_wait
 
 _REALM = 'Basic realm="davbridge", charset="UTF-8"'
 _REMEMBERED_SECONDS, _MOST_REMEMBERED = 300, 1024
@@ -49,6 +50,19 @@ class Gate:
         self._waiting = threading.BoundedSemaphore(_MOST_WAITING)
         self._known: dict[bytes, tuple[str, float]] = {}
         self._failures: TTLCache[str, int] = TTLCache(4096, 600, clock.monotonic)
+
+    def renewed(self, application: Application, users: Mapping[str, str]) -> Gate:
+        """A gate to `application` for `users` in the place of this one: whose hash is the same stays known.
+
+        Memory for hashes, failures and their delays are those of this one, so that a change opens no second door.
+        """
+        gate = Gate(application, users, self._clock)
+        gate._key, gate._lock, gate._slots, gate._waiting = self._key, self._lock, self._slots, self._waiting
+        gate._failures = self._failures
+        same = {name for name, hashed in gate._users.items() if self._users.get(name) == hashed}
+        with self._lock:
+            gate._known = {digest: known for digest, known in self._known.items() if known[0] in same}
+        return gate
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         environ.pop("davbridge.user", None)
@@ -83,6 +97,7 @@ class Gate:
             self._known[digest] = name, now + _REMEMBERED_SECONDS
 
     def _is_right(self, name: str, password: str, address: str) -> bool:
+        about_to_wait()
         with self._lock:
             failures = self._failures.get(address, 0)
         if failures >= _FREE_FAILURES:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
+import string
+
 import argon2
 
 _hasher = argon2.PasswordHasher()  # RFC 9106's second recommendation: 64 MiB, three passes
@@ -12,6 +15,14 @@ _NOBODY = _hasher.hash("nobody")
 def hash_password(password: str) -> str:
     """The argon2id hash for the configuration, with its own salt and parameters."""
     return _hasher.hash(password)
+
+
+def make_password() -> str:
+    """Sixteen letters and digits: 95 bits, and nothing that a shell or a program takes for something else.
+
+    A dash before it would make an option of it, as in `rclone obscure -x…`.
+    """
+    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(16))
 
 
 def is_hash(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import click
@@ -10,7 +11,10 @@ from davbridge import __version__
 from davbridge.cli.check import check
 from davbridge.cli.demo import demo
 from davbridge.cli.hash_password import hash_password_command
+from davbridge.cli.init import init
 from davbridge.cli.login import login
+from davbridge.cli.reload import reload
+from davbridge.cli.resolve import resolve
 from davbridge.cli.serve import serve
 from davbridge.cli.status import status
 from davbridge.errors import BridgeError, ConfigError
@@ -26,12 +30,14 @@ def cli() -> None:
     """A WebDAV server in front of OneDrive and SharePoint document libraries."""
 
 
-for command in (demo, serve, login, status, check, hash_password_command):
+for command in (demo, init, serve, reload, login, status, check, resolve, hash_password_command):
     cli.add_command(command)
 
 
 def main() -> None:
     """The console script. Exit status 78 for a wrong configuration, 1 for other failures."""
+    # without a handler, Python would print what libraries warn of, unredacted; a person is told by the command itself
+    logging.getLogger().addHandler(logging.NullHandler())
     try:
         cli(standalone_mode=False)
     except click.ClickException as error:

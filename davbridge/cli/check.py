@@ -4,59 +4,140 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import click
 
 from davbridge import deadline
-from davbridge.app import build
+from davbridge.app import Bridge, build
 from davbridge.cli.accounts import account_reports
 from davbridge.cli.accounts import as_json as as_json_
 from davbridge.cli.options import config_option, find_config
+from davbridge.cli.reaching import reach
+from davbridge.cli.remedies import remedy
+from davbridge.cli.writing import write_probe
 from davbridge.clock import SystemClock
-from davbridge.config import load
+from davbridge.config import Config, load
+from davbridge.edge.certificate import shown
 from davbridge.errors import BridgeError, ConfigError
+from davbridge.tokens import AccountReport
 
 _SECONDS = 30.0
+_SOON = timedelta(days=30)
+EX_CONFIG = 78
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`written`: the file that was made and removed; empty when none was. `status`: what the command ends with."""
+
+    policy: str
+    ok: bool
+    message: str
+    remedy: str = ""
+    written: str = ""
+    status: int = 0
 
 
 @click.command()
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")
-def check(config_file: Path | None, as_json: bool) -> None:
-    """Read the configuration, sign in, and look every policy's drive up.
+@click.option(
+    "--write",
+    is_flag=True,
+    help="Also create a small file in the root of each policy whose users may write, and remove it (to the recycle "
+    "bin, at Microsoft).",
+)
+def check(config_file: Path | None, as_json: bool, write: bool) -> None:
+    """Read the configuration, reach Microsoft, sign in, and look every policy's drive and root up.
 
     Exit status 0 when all is well, 78 when the configuration must be changed, 1 when something else is wrong.
     """
     path = find_config(config_file)
     config = load(path)
-    clock = SystemClock()
-    bridge = build(config, clock)
-    results: list[dict[str, object]] = []
-    worst = 0
+    hosts = list(reach(config))
+    bridge = build(config, SystemClock())
     try:
-        for name, driver in bridge.drivers.items():
-            try:
-                with deadline.within(clock, _SECONDS):
-                    results.append({"policy": name, "ok": True, "message": driver.probe()})
-            except BridgeError as error:
-                results.append({"policy": name, "ok": False, "message": str(error)})
-                worst = 78 if isinstance(error, ConfigError) or worst == 78 else 1
+        findings = [_policy(bridge, config, name, write=write) for name in bridge.drivers]
         accounts = account_reports(bridge)
     finally:
         bridge.close()
+    tls = list(_tls(config))
+    well = all(one.ok for one in hosts) and all(one.state == "ok" for one in accounts.values())
+    worst = max((one.status for one in findings), default=0) or int(not well)
     if as_json:
-        reports = as_json_(accounts)
-        click.echo(json.dumps({"config": str(path), "ok": worst == 0, "accounts": reports, "policies": results}))
-    else:
-        for result in results:
-            click.echo(f"{'ok  ' if result['ok'] else 'FAIL'} {result['policy']}: {result['message']}")
-        for name, one in accounts.items():
-            if one.warning:
-                click.echo(f"WARN account {name}: {one.warning}")
-            if one.state == "ok":
-                who = f" as {one.who}" if one.who else ""
-                click.echo(f"ok   account {name}: signed in{who}, {' '.join(one.scopes)}")
-        if not config.users:
-            click.echo("note there are no users: nobody gets in")
+        told = {
+            "config": str(path),
+            "ok": worst == 0,
+            "hosts": [asdict(one) for one in hosts],
+            "tls": [{"level": level, "message": message} for level, message in tls],
+            "accounts": as_json_(accounts),
+            "policies": [asdict(one) for one in findings],
+        }
+        click.echo(json.dumps(told))
+        sys.exit(worst)
+    click.echo(f"ok   configuration {path}")
+    for level, message in tls:
+        click.echo(f"{level:4} {message}")
+    for host in hosts:
+        _line(host.host, host.ok, host.message, host.remedy)
+    for one in findings:
+        _line(one.policy, one.ok, one.message, one.remedy)
+        if one.written:
+            click.echo(f"ok   {one.policy}: {one.written} was written to its root, and removed")
+    for name, account in accounts.items():
+        _account(name, account, said=any(account.message in one.message for one in findings))
+    if not config.users:
+        click.echo("note there are no users: nobody gets in; add one under `users`")
     sys.exit(worst)
+
+
+def _policy(bridge: Bridge, config: Config, name: str, *, write: bool) -> Finding:
+    policy, driver, clock = config.policies[name], bridge.drivers[name], bridge.ground.clock
+    found = ""
+    try:
+        with deadline.within(clock, _SECONDS):
+            found = driver.probe()
+        written = write_probe(driver, clock) if write and "write" in policy.access.values() else ""
+    except BridgeError as error:
+        message = f"{found}, which cannot be written to: {error}" if found else str(error)
+        status = EX_CONFIG if isinstance(error, ConfigError) else 1
+        return Finding(name, False, message, remedy(error, policy.account), status=status)
+    return Finding(name, True, found, written=written)
+
+
+def _tls(config: Config) -> Iterator[tuple[Literal["ok", "WARN"], str]]:
+    """Of our own certificate; `load` has made sure that it can be used."""
+    tls = config.server.tls
+    if tls is None:
+        return
+    certificate = shown(tls.certificate)
+    left = certificate.ends - datetime.now(certificate.ends.tzinfo)
+    names = ", ".join(certificate.names) or "no name, so no client will trust it"
+    ends = "expired on" if left <= timedelta() else "good until"
+    message = f"certificate {tls.certificate}: for {names}, {ends} {certificate.ends:%Y-%m-%d}"
+    if left > _SOON and certificate.names:
+        yield "ok", message
+    else:
+        yield "WARN", f"{message}; put a new one there, and run `davbridge reload`"
+
+
+def _line(what: str, ok: bool, message: str, remedy: str) -> None:
+    click.echo(f"{'ok  ' if ok else 'FAIL'} {what}: {message}")
+    if remedy and remedy not in message:
+        click.echo(f"     {remedy}")
+
+
+def _account(name: str, one: AccountReport, *, said: bool) -> None:
+    """`said`: its policies have told already what is wrong with it."""
+    if one.warning:
+        click.echo(f"WARN account {name}: {one.warning}")
+    if one.state == "ok":
+        who = f" as {one.who}" if one.who else ""
+        click.echo(f"ok   account {name}: signed in{who}, {' '.join(one.scopes)}")
+    else:
+        click.echo(f"FAIL account {name}: {one.state}" + ("" if said else f": {one.message}"))

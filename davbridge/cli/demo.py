@@ -6,7 +6,6 @@ import errno
 import json
 import logging
 import os
-import secrets
 import shlex
 import shutil
 import sys
@@ -20,11 +19,11 @@ from urllib.parse import urlsplit
 import click
 import yaml
 
-from davbridge.auth import hash_password
+from davbridge.auth import hash_password, make_password
 from davbridge.config import load
 from davbridge.edge import parse_listen
 from davbridge.errors import ConfigError
-from davbridge.service import configure_logging
+from davbridge.logs import configure_logging
 from davbridge.workers import run
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def demo(port: int | None, as_json: bool, verbose: bool) -> None:
 
     configure_logging(logging.INFO if verbose else logging.WARNING)
     port = _free_port(port)
-    password = secrets.token_urlsafe(9)
+    password = make_password()
     with tempfile.TemporaryDirectory(prefix="davbridge-demo-") as name, Emulator.start() as emulator:
         folder = Path(name)
         seed(emulator)

@@ -9,7 +9,7 @@ import click
 
 from davbridge.cli.options import config_option, find_config
 from davbridge.config import load
-from davbridge.service import configure_logging
+from davbridge.logs import configure_logging
 from davbridge.workers import run
 
 
@@ -17,7 +17,8 @@ from davbridge.workers import run
 @config_option
 @click.option("--verbose", is_flag=True, help="Log more.")
 def serve(config_file: Path | None, verbose: bool) -> None:
-    """Serve the policies of the configuration until SIGTERM or Ctrl-C."""
-    config = load(find_config(config_file))
+    """Serve the policies of the configuration until SIGTERM or Ctrl-C. SIGHUP reads it anew, as `davbridge reload`."""
+    path = find_config(config_file).absolute()
+    config = load(path)
     configure_logging(logging.DEBUG if verbose else logging.INFO)
-    run(config)
+    run(config, source=path)

@@ -57,6 +57,8 @@ def _policy(bridge: Bridge, config: Config, name: str) -> dict[str, Any]:
         with deadline.within(SystemClock(), _SECONDS):
             facts |= {"reachable": True, "drive": driver.probe()}
             quota = driver.quota()
+        if place := driver.place:
+            facts |= {"library": place.drive.name, "drive_id": place.drive.id, "root": place.root_name}
         facts["quota"] = {"used": quota.used, "available": quota.available} if quota else None
         report = driver.report()
         facts["mirror"] = {**asdict(report), "sentence": report.sentence}

@@ -87,6 +87,8 @@ class GraphDriver:
         self._cache_ttl = cache_ttl
         self._uploads = uploads or MemoryUploads(clock)
         self._desk = desk or Desk.alone()
+        self._urls = DownloadUrls(clock)
+        self.follows = False
         self._lock = threading.Lock()
         self._opened: tuple[Place, Tree] | None = None
         self._quota: tuple[float, Quota | None] | None = None
@@ -100,6 +102,19 @@ class GraphDriver:
         owner = f" of {place.drive.owner}" if place.drive.owner else ""
         return f"{place.drive.kind} drive {place.drive.name!r}{owner}, root {place.root_name}"
 
+    def follow(self, former: GraphDriver) -> None:
+        """Go on with what a driver of the same tree and account has found; to be called before the first use."""
+        if former._opened is not None:
+            place = former._opened[0]
+            self._find = lambda: place
+            self._urls, self._quota = former._urls, former._quota
+            self.follows = True
+
+    @property
+    def place(self) -> Place | None:
+        """The drive and the root, once they have been found."""
+        return self._opened[0] if self._opened else None
+
     @property
     def is_open(self) -> bool:
         """Whether the drive has been found."""
@@ -110,6 +125,11 @@ class GraphDriver:
         place, tree = self._open()
         return report_of(tree.cache.file, place.drive.id)
 
+    @property
+    def account(self) -> str:
+        """The name of the Microsoft account in use."""
+        return self._account
+
     def recover(self, entry: Entry) -> bool:
         """Bring to an end what a process that has died had begun. Raises: as `recovery.recover`."""
         return recover(self._open()[1], entry)
@@ -119,7 +139,6 @@ class GraphDriver:
         if self._opened:
             self._opened[1].cache.clear()
             self._opened[1].urls.clear()
-        self._quota = None
 
     def stat(self, path: DavPath) -> Item:
         return self._shown(path, self._tree.find(path))
@@ -269,9 +288,18 @@ class GraphDriver:
     def quota(self) -> Quota | None:
         now = self._clock.monotonic()
         if self._quota is None or self._quota[0] < now:
-            told = get_drive(self._graph, self._open()[0].drive.id).quota
-            self._quota = (now + QUOTA_SECONDS, Quota(told.used, told.remaining) if told else None)
-        return self._quota[1]
+            place = self._open()[0]
+            # finding the drive a moment ago has told its quota, too
+            if self._quota is None or self._quota[0] < now:
+                self._keep_quota(get_drive(self._graph, place.drive.id))
+        return self._quota[1] if self._quota else None
+
+    def _keep_quota(self, drive: Drive) -> None:
+        told = drive.quota
+        self._quota = (
+            self._clock.monotonic() + QUOTA_SECONDS,
+            Quota(told.used, told.remaining) if told else None,
+        )
 
     @property
     def _tree(self) -> Tree:
@@ -286,10 +314,12 @@ class GraphDriver:
                 root = key_of(place.root.drive_id, place.root.item_id)
                 file = self._mirrors.open(self._account, place.drive.id)
                 cache = Mirror(file, root, ttl=self._cache_ttl)
-                tree = Tree(self._graph, place.root, cache, DownloadUrls(self._clock), self._clock, self._desk)
+                tree = Tree(self._graph, place.root, cache, self._urls, self._clock, self._desk)
                 if self._watch is not None:
                     self._attend = self._watch(self._graph, place.drive.id, file)
                 self._opened = (place, tree)
+                if place.drive.quota:
+                    self._keep_quota(place.drive)
             return self._opened
 
     def _again(self, source: DavPath, work: Callable[[], Written]) -> Written:

@@ -64,18 +64,14 @@ class Recovery:
             else:
                 self._wait(entry, pause)
 
-    def close(self) -> None:
-        """This process works at nothing any more."""
-        self._journal.close()
-
     def _wait(self, entry: Entry, pause: float) -> None:
         self._waits[entry.number] = self._clock.monotonic() + pause, min(pause * 2, _LONGEST)
 
     def _recover(self, entry: Entry) -> bool:
         driver = self._drivers.get(entry.policy)
-        if driver is not None:
+        if driver is not None and driver.account == entry.account:
             return driver.recover(entry)
-        # a policy that is configured no more; without an account, all that helps is that sessions expire
+        # a policy that is configured no more, or for another account: all that helps is that sessions expire
         return self._has_expired(entry)
 
     def _has_expired(self, entry: Entry) -> bool:

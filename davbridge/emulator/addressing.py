@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from davbridge.emulator.drives import Drive, Item
 from davbridge.emulator.problems import Problem, bad_request, not_found
+from davbridge.emulator.sites import shared, site_at, site_named, site_of
 from davbridge.emulator.staleness import Stale
-from davbridge.emulator.world import SITE_HOST, TENANT, TENANT_ID, USER_ID, Site, World
+from davbridge.emulator.world import TENANT, TENANT_ID, USER_ID, Site, World
 
 
 @dataclass
@@ -64,7 +64,9 @@ def resolve(world: World, path: str, user: str) -> Target:
     """
     if found := re.fullmatch(r"/sites(?:\?.*)?", path):
         return Target(collection="sites")
-    if found := re.match(r"/shares/([^/]+)/driveItem(.*)", path):
+    if path == "/me/followedSites":
+        return Target(collection=delegated(user) or "followed sites")
+    if found := re.match(r"/shares/([^/]+)(.*)", path):
         return _share(world, unquote(found[1]), found[2])
     if re.fullmatch(r"/me/drives", path):
         return Target(collection=delegated(user) or "drives")
@@ -93,19 +95,11 @@ def delegated(user: str) -> str:
 
 
 def _in_site(world: World, rest: str) -> Target:
-    site = world.site
     if found := re.match(r"([^/:]+):/((?:[^:])*?)(?::|$)", rest):
-        host, path, after = unquote(found[1]), unquote(found[2]), rest[found.end() :]
-        if host not in (SITE_HOST, "root") or path.strip("/").lower() != site.path.lower():
-            raise not_found("The site could not be found.")
-    else:
-        found = re.match(r"([^/]+)", rest)
-        name, after = (unquote(found[1]), rest[found.end() :]) if found else ("", "")
-        if name.lower() in ("root", SITE_HOST):
-            return _below_site(world.root_site, after)
-        if name not in (site.id, site.id.split(",")[1]):
-            raise not_found("The site could not be found.")
-    return _below_site(site, after)
+        return _below_site(site_at(world, unquote(found[1]), unquote(found[2])), rest[found.end() :])
+    found = re.match(r"([^/]+)", rest)
+    name, after = (unquote(found[1]), rest[found.end() :]) if found else ("", "")
+    return _below_site(site_named(world, name), after)
 
 
 def _below_site(site: Site, after: str) -> Target:
@@ -119,16 +113,13 @@ def _below_site(site: Site, after: str) -> Target:
 
 
 def _share(world: World, share: str, rest: str) -> Target:
-    if not share.startswith("u!"):
-        raise not_found()
-    raw = share[2:]
-    url = unquote(base64.urlsafe_b64decode(raw + "=" * (-len(raw) % 4)).decode()).split("?")[0]
-    for drive in world.drives.values():
-        base = unquote(drive.web_url)
-        if url == base or url.startswith(base + "/"):
-            names = [name for name in url[len(base) :].split("/") if name]
-            return Target(drive, drive.root, names, rest.lstrip("/"))
-    raise not_found()
+    drive, item, names = shared(world, share)
+    if rest == "/site":
+        Target(drive, item, names).item()  # of what is not there, nobody is told where it would be
+        return Target(site=site_of(world, drive))
+    if found := re.match(r"/driveItem(?=/|$)", rest):
+        return Target(drive, item, names, rest[found.end() :].lstrip("/"))
+    raise bad_request("Resource not found for the segment.")
 
 
 def _in_drive(drive: Drive, rest: str, _: str = "") -> Target:
@@ -173,16 +164,4 @@ def _from_item(drive: Drive, start: Item, rest: str) -> Target:
     return Target(drive, start, names, action.lstrip("/"))
 
 
-def site_json(site: Site) -> dict[str, object]:
-    """A site resource."""
-    return {
-        "id": site.id,
-        "name": site.name,
-        "displayName": site.name,
-        "webUrl": f"https://{SITE_HOST}/{site.path}".rstrip("/"),
-        "siteCollection": {"hostname": SITE_HOST},
-        "root": {},
-    }
-
-
-__all__ = ["TENANT", "TENANT_ID", "Target", "delegated", "resolve", "site_json"]
+__all__ = ["TENANT", "TENANT_ID", "Target", "delegated", "resolve"]

@@ -22,7 +22,7 @@ from davbridge.emulator.identity import identity_application
 from davbridge.emulator.proxy import Proxy
 from davbridge.emulator.quirks import Quirks
 from davbridge.emulator.tls import make_certificates
-from davbridge.emulator.world import SITE_HOST, TENANT, Site, World
+from davbridge.emulator.world import MINE_HOST, SITE_HOST, TENANT, Site, World, secret
 
 USER = f"alice@{TENANT}"
 TEBIBYTE = 1 << 40
@@ -193,7 +193,7 @@ class Emulator:
         return self.world.clock
 
     def drive(self, name: str) -> DriveState:
-        """`personal`, `personal-migrated`, `business`, `documents` or `archive`."""
+        """`personal`, `personal-migrated`, `business`, `documents`, `archive` or `design`."""
         return DriveState(self.world.drives[name])
 
     def access_token(self, *, seconds: int = 86400) -> str:
@@ -225,6 +225,7 @@ class Emulator:
             "ca_file": self.ca_file,
             "proxy_url": self.proxy_url,
             "control_url": self.control_url,
+            "identity_url": self.identity_url,
             "tenant": self.tenant,
             "client_id": self.client_id,
             "client_secret": self.client_secret,
@@ -246,18 +247,25 @@ def _make_world(folder: Path) -> World:
     base = f"https://{SITE_HOST}/{site_path}"
     documents = drive("documentLibrary", "Documents", f"{base}/Shared%20Documents")
     archive = drive("documentLibrary", "Archive", f"{base}/Archive")
-    site_id = f"{SITE_HOST},{uuid.uuid4()},{uuid.uuid4()}"
-    for library in (documents, archive):
-        library.site_id = site_id
-    mine = "https://contoso-my.sharepoint.com/personal/alice_contoso_onmicrosoft_com/Documents"
+    design = drive("documentLibrary", "Documents", f"{base}/design/Shared%20Documents")
+    collection = uuid.uuid4()
+    site = Site(_site_id(SITE_HOST, collection), site_path, "Team", [documents, archive])
+    # a site in the site, which has the collection's id in its own
+    inner = Site(_site_id(SITE_HOST, collection), f"{site_path}/design", "Design", [design])
+    for one in (site, inner):
+        for library in one.drives:
+            library.site_id = one.id
+    person = "personal/alice_contoso_onmicrosoft_com"
+    mine = drive("business", "OneDrive", f"https://{MINE_HOST}/{person}/Documents")
     drives = {
         "personal": drive("personal", "OneDrive", "https://onedrive.live.com/personal"),
         "personal-migrated": drive(
             "personal-migrated", "OneDrive", "https://my.microsoftpersonalcontent.com/personal/x"
         ),
-        "business": drive("business", "OneDrive", mine),
+        "business": mine,
         "documents": documents,
         "archive": archive,
+        "design": design,
     }
     return World(
         folder=folder,
@@ -267,11 +275,20 @@ def _make_world(folder: Path) -> World:
         quirks=Quirks(),
         user=USER,
         client_id=str(uuid.uuid4()),
-        client_secret=f"emulated~{uuid.uuid4().hex}",
+        client_secret=f"emulated~{secret(16)}",
         drives=drives,
-        site=Site(site_id, site_path, "Team", [documents, archive]),
-        root_site=Site(f"{SITE_HOST},{uuid.uuid4()},{uuid.uuid4()}", "", "Communication site", []),
+        site=site,
+        root_site=Site(_site_id(SITE_HOST), "", "Communication site", []),
+        other_sites=[
+            inner,
+            Site(_site_id(SITE_HOST), "teams/closed", "Closed", [], closed=True),
+            Site(_site_id(MINE_HOST), person, "alice", [mine], MINE_HOST),
+        ],
     )
+
+
+def _site_id(host: str, collection: uuid.UUID | None = None) -> str:
+    return f"{host},{collection or uuid.uuid4()},{uuid.uuid4()}"
 
 
 def _names(path: str) -> list[str]:

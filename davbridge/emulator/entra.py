@@ -18,7 +18,7 @@ from davbridge.emulator.assertions import authenticate
 from davbridge.emulator.calls import Call
 from davbridge.emulator.httpd import Request, Response
 from davbridge.emulator.refusal import Refused
-from davbridge.emulator.world import TENANT, TENANT_ID, USER_ID, Token, World
+from davbridge.emulator.world import TENANT, TENANT_ID, USER_ID, Token, World, secret
 
 TOKEN_SECONDS = 3900
 DEVICE_SECONDS = 900
@@ -68,6 +68,8 @@ class Entra:
     busiest: int = 0
     busy: int = 0
     public_clients: bool = True
+    agreed: set[str] = field(default_factory=set)
+    """The permissions that people have agreed to, at a sign-in; a refresh gets no others (§10.6, 65001)."""
 
     def application(self, request: Request) -> Response:
         operation, handler = self._route(request)
@@ -154,10 +156,11 @@ class Entra:
         token = self.issue("", self.token_seconds, form.get("claims", ""))
         return _json({"token_type": "Bearer", "expires_in": self.token_seconds, "access_token": token})
 
-    def issue(self, user: str, seconds: int = TOKEN_SECONDS, claims: str = "") -> str:
+    def issue(self, user: str, seconds: int = TOKEN_SECONDS, claims: str = "", scope: str | None = None) -> str:
         """A fresh access token; `user` empty for an application's own. `claims`: what was asked for (§10.8)."""
-        token = "emulated." + secrets.token_urlsafe(48)
-        self.world.tokens[token] = Token(user, self.world.clock.now() + timedelta(seconds=seconds), claims=claims)
+        token = "emulated." + secret(48)
+        ends = self.world.clock.now() + timedelta(seconds=seconds)
+        self.world.tokens[token] = Token(user, ends, claims=claims, scope=scope)
         return token
 
     def _for_user(self, scope: str, nonce: str = "", claims_wanted: str = "") -> Response:
@@ -165,7 +168,7 @@ class Entra:
         user = self.world.user
         more = {}
         if "offline_access" in scope.split():
-            more["refresh_token"] = "0.R" + secrets.token_urlsafe(48)
+            more["refresh_token"] = "0.R" + secret(48)
             self.world.refresh_tokens[more["refresh_token"]] = user
         claims = {
             "preferred_username": user,
@@ -182,7 +185,7 @@ class Entra:
                 "scope": " ".join(one for one in scope.split() if one != "offline_access"),
                 "expires_in": self.token_seconds,
                 "ext_expires_in": self.token_seconds,
-                "access_token": self.issue(user, self.token_seconds, claims_wanted),
+                "access_token": self.issue(user, self.token_seconds, claims_wanted, scope),
                 "id_token": ".".join((_b64({"alg": "none"}), _b64(claims), "signature")),
                 "client_info": _b64(info),
                 **more,
@@ -211,7 +214,10 @@ class Entra:
             raise Refused("invalid_grant", 50173, text)
         if user is None:
             raise Refused("invalid_grant", 700082, "The refresh token has expired due to inactivity.")
-        return self._for_user(form.get("scope", "") + " offline_access", claims_wanted=form.get("claims", ""))
+        scope = form.get("scope", "")
+        if not _permissions(scope) <= self.agreed:
+            raise Refused("invalid_grant", 65001, "The user or administrator has not consented to use the application.")
+        return self._for_user(scope + " offline_access", claims_wanted=form.get("claims", ""))
 
     def _device_code(self, request: Request) -> Response:
         self._tenant(request)
@@ -221,7 +227,7 @@ class Entra:
             raise Refused("invalid_client", 7000218, text, 401)
         if not scope:
             raise Refused("invalid_request", 900144, "The request body must contain the following parameter: 'scope'.")
-        code = secrets.token_urlsafe(24)
+        code = secret(24)
         user_code = secrets.token_hex(4).upper()
         expires = self.world.clock.now() + timedelta(seconds=DEVICE_SECONDS)
         self.devices[code] = Device(user_code, expires, scope)
@@ -250,6 +256,7 @@ class Entra:
         if first or not (device.state == "approved" or self.auto_approve):
             raise Refused("authorization_pending", 70016, "The user has not signed in yet.")
         del self.devices[form["device_code"]]
+        self.agreed |= _permissions(device.scope)
         return self._for_user(device.scope, claims_wanted=form.get("claims", ""))
 
     def _authorize(self, request: Request) -> Response:
@@ -260,7 +267,7 @@ class Entra:
         if query.get("client_id") != self.world.client_id or not _REGISTERED.fullmatch(redirect):
             # never by redirect: the address is not to be trusted
             raise Refused("invalid_request", 50011, f"The redirect URI '{redirect}' does not match the registration.")
-        code = secrets.token_urlsafe(24)
+        code = secret(24)
         expires = self.world.clock.now() + timedelta(minutes=1)
         self.codes[code] = Code(
             query.get("code_challenge", ""), redirect, query.get("nonce", ""), query.get("scope", ""), expires
@@ -275,12 +282,17 @@ class Entra:
             raise Refused("invalid_grant", 70008, "The provided authorization code has expired.")
         if code.challenge != challenge or code.redirect != form.get("redirect_uri"):
             raise Refused("invalid_grant", 501481, "The Code_Verifier does not match the code_challenge.")
+        self.agreed |= _permissions(code.scope)
         return self._for_user(code.scope, code.nonce, form.get("claims", ""))
 
 
 def person_id(user: str) -> str:
     """A person's object id."""
     return USER_ID if user.startswith("alice@") else str(uuid.uuid5(uuid.NAMESPACE_DNS, user))
+
+
+def _permissions(scope: str) -> set[str]:
+    return {one.lower() for one in scope.split()} - {"openid", "profile", "email", "offline_access"}
 
 
 def _b64(value: object) -> str:

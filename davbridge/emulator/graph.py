@@ -6,11 +6,11 @@ import base64
 import json
 import re
 from collections.abc import Callable
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from davbridge.emulator import copies, downloads, items, permissions, uploads, versions
 from davbridge.emulator import delta as deltas
-from davbridge.emulator.addressing import Target, resolve, site_json
+from davbridge.emulator.addressing import Target, resolve
 from davbridge.emulator.answers import answer, context, refuse
 from davbridge.emulator.batch import batch
 from davbridge.emulator.calls import Call, Kind
@@ -18,6 +18,7 @@ from davbridge.emulator.channels import PATH as SOCKET_PATH
 from davbridge.emulator.channels import connect, socket_io
 from davbridge.emulator.httpd import Request, Response
 from davbridge.emulator.problems import Problem, bad_request
+from davbridge.emulator.sites import MOST, search, site_json
 from davbridge.emulator.subscriptions import handle as handle_subscription
 from davbridge.emulator.subscriptions import notify
 from davbridge.emulator.throttle import charge
@@ -154,6 +155,7 @@ def dispatch(world: World, request: Request, path: str | None = None) -> Routed:
         user = _authorise(world, request)
         headers = charge(world, operation, request)
         try:
+            _check_scope(world, path, request)
             if operation == "subscriptions":
                 response = handle_subscription(world, path, request, user)
             else:
@@ -213,9 +215,9 @@ def _place(world: World, target: Target, request: Request) -> Response:
             {**context(request, "drives"), "value": [drive_json(world.drives["business"], no_quota=no_quota)]},
         )
     if target.collection == "sites":
-        wanted = request.query.get("search", "").strip("*").lower()
-        found = [site_json(world.site)] if wanted in world.site.name.lower() else []
-        return answer(request, 200, {**context(request, "sites"), "value": found})
+        return _found_sites(world, request)
+    if target.collection == "followed sites":
+        return answer(request, 200, {**context(request, "sites"), "value": [site_json(world.site)]})
     if target.collection == "me":
         return answer(request, 200, {"userPrincipalName": world.user, "displayName": world.user.split("@")[0]})
     if target.site is not None:
@@ -223,6 +225,32 @@ def _place(world: World, target: Target, request: Request) -> Response:
     if target.start is not None:
         return items.get_item(world, target, request)
     return answer(request, 200, context(request, "drives/$entity") | drive_json(target.on(), no_quota=no_quota))
+
+
+def _found_sites(world: World, request: Request) -> Response:
+    wanted = request.query.get("search", "")
+    if not wanted:
+        raise bad_request("Listing all sites is for applications: use search", inner="invalidQueryOption")
+    found = search(world, wanted)
+    start = int(request.query.get("$skiptoken", "0"))
+    body: dict[str, object] = {**context(request, "sites")}
+    body["value"] = [site_json(site) for site in found[start : start + MOST]]
+    if len(found) > start + MOST:
+        base = f"https://{request.headers.get('host', '')}/v1.0/sites"
+        body["@odata.nextLink"] = f"{base}?search={quote(wanted)}&$skiptoken={start + MOST}"
+    return answer(request, 200, body)
+
+
+def _check_scope(world: World, path: str, request: Request) -> None:
+    """A person's token opens sites only with a permission for sites (§10.3).
+
+    Raises:
+        Problem: 403.
+    """
+    token = world.tokens[request.headers["authorization"].partition(" ")[2]]
+    about_sites = re.match(r"/sites|/shares/[^/]+/site|/me/followedSites", path)
+    if about_sites and token.user and token.scope is not None and "/Sites." not in token.scope:
+        raise Problem(403, "accessDenied", "Access denied")
 
 
 def _authorise(world: World, request: Request) -> str:

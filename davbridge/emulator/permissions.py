@@ -1,8 +1,10 @@
-"""Sharing links and permissions of items (§4.7). They open nothing here: the emulator has one user."""
+"""Sharing links and permissions of items (§4.7). They let nobody in here: the emulator has one user."""
 
 from __future__ import annotations
 
+import base64
 import secrets
+from urllib.parse import urlsplit
 
 from davbridge.emulator.addressing import Target
 from davbridge.emulator.answers import answer, context, read_json
@@ -31,12 +33,12 @@ def create_link(world: World, target: Target, request: Request) -> Response:
     for known in item.permissions:
         if (known["link"]["type"], known["link"]["scope"]) == (kind, scope):
             return answer(request, 200, context(request, "permission/$entity") | known)
-    word = secrets.token_urlsafe(18)
+    url = _link(drive, item)
     made = {
         "id": secrets.token_urlsafe(12),
         "roles": ["write" if kind == "edit" else "read"],
-        "shareId": f"u!{word}",
-        "link": {"type": kind, "scope": scope, "webUrl": f"{drive.web_url.partition('/personal')[0]}/:x:/g/{word}"},
+        "shareId": f"u!{base64.urlsafe_b64encode(url.encode()).decode().rstrip('=')}",
+        "link": {"type": kind, "scope": scope, "webUrl": url},
     }
     item.permissions.append(made)
     return answer(request, 201, context(request, "permission/$entity") | made)
@@ -58,6 +60,18 @@ def permissions(world: World, target: Target, request: Request) -> Response:
         item.permissions.remove(found)
         return answer(request, 204)
     raise bad_request("API not found")
+
+
+def _link(drive: Drive, item: Item) -> str:
+    """As each kind of drive makes them: nothing of the item's place is in it."""
+    word, form = secrets.token_urlsafe(24), "f" if item.is_folder else "u"
+    if not drive.business:
+        return f"https://1drv.ms/{form}/s!A{word}"
+    parts = urlsplit(drive.web_url)
+    managed, name = parts.path.split("/")[1:3]
+    if managed == "personal":
+        return f"{parts.scheme}://{parts.netloc}/:{form}:/g/personal/{name}/E{word}"
+    return f"{parts.scheme}://{parts.netloc}/:{form}:/{managed[0]}/{name}/E{word}"
 
 
 def _owner(drive: Drive, item: Item) -> Json:

@@ -29,19 +29,30 @@ if TYPE_CHECKING:
 TENANT = "contoso.onmicrosoft.com"
 TENANT_ID = "7d0c3a52-9f1b-4c55-9c2e-5a4b8f6d1e20"
 USER_ID = "8b1d5f9e-0000-4000-8000-000000000001"
-SITE_HOST = "contoso.sharepoint.com"
+SITE_HOST, MINE_HOST = "contoso.sharepoint.com", "contoso-my.sharepoint.com"
 DOWNLOAD_SECONDS = 300
 OFFICE = (".docx", ".xlsx", ".pptx")
+MARK = "hush-"
+"""In all that the emulator gives out and that is nobody else's business: who finds it in a log has found a leak."""
+
+
+def secret(size: int) -> str:
+    """A new one, recognisable by `MARK`; `size` in bytes of randomness."""
+    return MARK + secrets.token_urlsafe(size)
 
 
 @dataclass
 class Token:
-    """An access token. `user` is empty for an application's own; `claims` is what it was asked for with."""
+    """An access token. `user` is empty for an application's own; `claims` is what it was asked for with.
+
+    `scope`: what a person has agreed to; None for a token that may all.
+    """
 
     user: str
     expires: datetime
     good: bool = True
     claims: str = ""
+    scope: str | None = None
 
 
 @dataclass
@@ -87,12 +98,14 @@ class Copying:
 
 @dataclass
 class Site:
-    """A SharePoint site and its libraries."""
+    """A SharePoint site and its libraries. `closed`: the user may not see it."""
 
     id: str
     path: str
     name: str
     drives: list[Drive]
+    host: str = SITE_HOST
+    closed: bool = False
 
 
 @dataclass
@@ -110,6 +123,7 @@ class World:
     drives: dict[str, Drive]
     site: Site
     root_site: Site
+    other_sites: list[Site] = field(default_factory=list)
     content_url: str = ""
     login_url: str = ""
     tokens: dict[str, Token] = field(default_factory=dict)
@@ -127,8 +141,12 @@ class World:
     federated_tokens: set[str] = field(default_factory=set)
     secret_expired: bool = False
     identities: set[str] = field(default_factory=set)
-    identity_header: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+    identity_header: str = field(default_factory=lambda: secret(12))
     key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
+
+    @property
+    def sites(self) -> list[Site]:
+        return [self.root_site, self.site, *self.other_sites]
 
     def drive(self, drive_id: str) -> Drive:
         """The drive of an id; ids of personal drives compare without case (§12.3).
@@ -152,7 +170,7 @@ class World:
 
     def sign(self, drive: Drive, item: Item, version: str, expires: int) -> str:
         message = f"{drive.id}|{item.id}|{version}|{expires}".encode()
-        return hmac.new(self.key, message, hashlib.sha256).hexdigest()
+        return MARK + hmac.new(self.key, message, hashlib.sha256).hexdigest()
 
     def after_upload(self, drive: Drive, item: Item) -> None:
         """What SharePoint does with an Office file once it has answered (§12.1)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
 from davbridge.errors import BadUpstream
 from davbridge.graph.model import Drive, DriveItem, DriveQuota, ItemRef, Site
@@ -48,6 +49,17 @@ def drive_item(json: Json, *, drive_id: str = "") -> DriveItem:
         remote=_remote(json.get("remoteItem")),
         download_url=Secret(url) if url else None,
     )
+
+
+def above(json: Json) -> tuple[str, ...] | None:
+    """The names of the folders above an item: what follows the first colon of its parent's path (§1.3).
+
+    Empty for an item in the root, and for the root; None where Graph does not tell.
+    """
+    if "root" in json:
+        return ()
+    _, colon, path = str((json.get("parentReference") or {}).get("path", "")).partition(":")
+    return tuple(unquote(name) for name in path.split("/") if name) if colon else None
 
 
 def _text(value: object) -> str:
@@ -112,6 +124,7 @@ def drive(json: Json) -> Drive:
         web_url=str(json.get("webUrl", "")),
         owner=str(person.get("displayName") or person.get("email") or ""),
         quota=_quota(json.get("quota") or {}),
+        mail=str(person.get("email") or ""),
     )
 
 

@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from davbridge.errors import BadUpstream, BridgeError, NotFound, UnknownOutcome
 from davbridge.graph.client import Graph
-from davbridge.graph.decode import DOWNLOAD_URL, drive_item, iso
-from davbridge.graph.model import DriveItem, ItemRef
+from davbridge.graph.decode import DOWNLOAD_URL, above, drive_item, iso
+from davbridge.graph.model import DriveItem, ItemRef, PlacedItem
 from davbridge.transport import Reply
 
 FIELDS = (
@@ -32,6 +32,12 @@ def get_item(graph: Graph, ref: ItemRef) -> DriveItem:
         NotFound.
     """
     return drive_item(graph.get_json(f"{ref.url()}?{ONE}"), drive_id=ref.drive_id)
+
+
+def get_placed_item(graph: Graph, ref: ItemRef) -> PlacedItem:
+    """As `get_item`, with the folders above it. Raises NotFound."""
+    json = graph.get_json(f"{ref.url()}?{ONE}")
+    return PlacedItem(drive_item(json, drive_id=ref.drive_id), above(json))
 
 
 def read_back(graph: Graph, ref: ItemRef) -> DriveItem | None:

@@ -57,6 +57,19 @@ class DriveItem:
 
 
 @dataclass(frozen=True, slots=True)
+class PlacedItem:
+    """An item and where it lies. `above`: the folders from the drive's root down to it; None where Graph hides them."""
+
+    item: DriveItem
+    above: tuple[str, ...] | None
+
+    @property
+    def path(self) -> DavPath | None:
+        """Below the drive's root."""
+        return None if self.above is None else DavPath((*self.above, self.item.name) if self.item.parent_id else ())
+
+
+@dataclass(frozen=True, slots=True)
 class DriveQuota:
     """Bytes; only made when Graph gave usable numbers (§1.1: all-zero means unknown)."""
 
@@ -67,7 +80,7 @@ class DriveQuota:
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """`kind`: personal, business, documentLibrary. `owner` is a display name or mail, may be empty."""
+    """`kind`: personal, business, documentLibrary. `owner` is a display name or mail, may be empty; so may `mail`."""
 
     id: str
     kind: str
@@ -75,6 +88,7 @@ class Drive:
     web_url: str
     owner: str
     quota: DriveQuota | None
+    mail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
 from urllib.parse import quote
 
+from davbridge.errors import BadUpstream
 from davbridge.graph.client import Graph
-from davbridge.graph.decode import drive_item, site
-from davbridge.graph.model import DriveItem, Site
+from davbridge.graph.decode import above, drive_item, site
+from davbridge.graph.model import PlacedItem, Site
 
 
 def get_site(graph: Graph, host: str, path: str) -> Site:
@@ -21,12 +25,45 @@ def get_site(graph: Graph, host: str, path: str) -> Site:
     return site(graph.get_json(where))
 
 
-def get_shared_item(graph: Graph, url: str) -> DriveItem:
+def get_root_site(graph: Graph) -> Site:
+    """The tenant's own root site. Raises NotFound, Forbidden."""
+    return site(graph.get_json("/sites/root"))
+
+
+def search_sites(graph: Graph, text: str, *, most: int = 50) -> list[Site]:
+    """Sites whose name, address or description has `text` in it; `*` for all. An app with Sites.Selected gets none.
+
+    Raises:
+        Forbidden.
+    """
+    return [site(one) for one in islice(_pages(graph, f"/sites?search={quote(text, safe='*')}"), most)]
+
+
+def _pages(graph: Graph, following: str | None) -> Iterable[dict[str, Any]]:
+    seen: set[str] = set()
+    while following:
+        if following in seen:
+            raise BadUpstream("Graph's pages lead in a circle")
+        seen.add(following)
+        page = graph.get_json(following)
+        yield from page.get("value") or []
+        following = page.get("@odata.nextLink")
+
+
+def get_shared_item(graph: Graph, url: str) -> PlacedItem:
     """The item behind a sharing link, or behind any URL of a library that a person would paste (§2.9).
 
     Raises:
         NotFound, Forbidden.
     """
-    token = base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
-    reply = graph.call("GET", f"/shares/u!{token}/driveItem", headers={"Prefer": "redeemSharingLinkIfNecessary"})
-    return drive_item(reply.json())
+    json = graph.call("GET", f"{_share(url)}/driveItem", headers={"Prefer": "redeemSharingLinkIfNecessary"}).json()
+    return PlacedItem(drive_item(json), above(json))
+
+
+def get_shared_site(graph: Graph, url: str) -> Site:
+    """The site that what is behind a sharing link lies in. Raises NotFound, Forbidden, RequestRefused."""
+    return site(graph.get_json(f"{_share(url)}/site"))
+
+
+def _share(url: str) -> str:
+    return f"/shares/u!{base64.urlsafe_b64encode(url.encode()).decode().rstrip('=')}"

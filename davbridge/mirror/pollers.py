@@ -57,6 +57,11 @@ class Pollers:
                 if poller:
                     poller.start()
 
+    @property
+    def running(self) -> bool:
+        """Whether it was started, and not stopped."""
+        return self._running
+
     def stop(self) -> None:
         """End all pollers."""
         with self._lock:

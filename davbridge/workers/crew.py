@@ -52,6 +52,7 @@ class _Seat:
     since: float = 0.0
     quick_deaths: int = 0
     failed: Failed | None = None
+    outdated: bool = False
 
 
 class Crew:
@@ -70,7 +71,7 @@ class Crew:
     def started(self, number: int, now: float) -> None:
         """A process was started for the seat."""
         seat = self._seats[number]
-        seat.stage, seat.since, seat.failed = Stage.BUILDING, now, None
+        seat.stage, seat.since, seat.failed, seat.outdated = Stage.BUILDING, now, None, False
 
     def reached(self, number: int, stage: Stage) -> None:
         """The worker has come so far."""
@@ -81,11 +82,18 @@ class Crew:
         """The worker says why it is about to end."""
         self._seats[number].failed = failed
 
+    def outdated(self, number: int) -> None:
+        """The worker, which does not serve yet, was started with a configuration that holds no more: it is to end."""
+        self._seats[number].outdated = True
+
     def ended(self, number: int, now: float, status: int) -> str:
         """The process is gone, with an exit status or a negative signal number. Returns what to tell, or empty."""
         seat = self._seats[number]
         seat.stage = Stage.VACANT
         if self.stopping:
+            return ""
+        if seat.outdated:
+            seat.due = now
             return ""
         how = seat.failed.message if seat.failed else f"it ended with {_shown(status)}"
         if not self.complete:
@@ -115,6 +123,10 @@ class Crew:
     def present(self) -> list[int]:
         """The seats that have a process."""
         return [number for number, seat in self._seats.items() if seat.stage is not Stage.VACANT]
+
+    def listening(self) -> list[int]:
+        """The workers that serve, or have been told to."""
+        return [n for n, seat in self._seats.items() if seat.stage in (Stage.STARTING, Stage.SERVING)]
 
     def due(self, now: float) -> list[int]:
         """The seats that want a process."""

@@ -200,7 +200,7 @@ def test_sites_and_users(api: Api, emulator: Emulator) -> None:
     """The tenant's root site in each of its forms, and the user's drives by name and by id."""
     root = api("GET", "/sites/root", 200).json()
     assert api("GET", "/sites/contoso.sharepoint.com", 200).json() == root
-    assert api("GET", "/sites/root:/sites/team", 200).json()["name"] == "Team"
+    assert api("GET", "/sites/root:/sites/team", 200).json()["displayName"] == "Team"
     assert api("GET", "/sites/root/drives", 200).json()["value"] == []
     for user in (emulator.user, "8b1d5f9e-0000-4000-8000-000000000001"):
         assert len(api("GET", f"/users/{user}/drives", 200).json()["value"]) == 1

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from davbridge.emulator import Emulator
-from tests.service.test_serve import emulator
+from tests.service.test_serve import change, emulator
 from tests.service.test_status import until
 from tests.support.ports import free_port
 from tests.support.serving import serving, write_configuration
@@ -30,6 +31,8 @@ def test_metrics(emulator: Emulator, tmp_path: Path) -> None:
     emulator.drive("business").put("/a/b.txt", b"x")
     port = free_port()
     config = write_configuration(emulator, tmp_path, listen="127.0.0.1:0", workers=2, metrics=f"127.0.0.1:{port}")
+    ends = (datetime.now(UTC) + timedelta(days=10)).date()
+    change(config, lambda data: data["accounts"]["contoso"].update(secret_expires=ends))
     with serving(config) as served:
         for mount in ("me", "team"):
             for _ in range(6):  # each worker finds the drives with its first request
@@ -40,6 +43,11 @@ def test_metrics(emulator: Emulator, tmp_path: Path) -> None:
         told = ask(port)
         assert 'davbridge_mirror_items{policy="me"} 3.0' in told
         assert 'davbridge_mirror_state{policy="team",state="live"} 1.0' in told
+        assert 'davbridge_account_state{account="contoso",state="ok"} 1.0' in told
+        assert 'davbridge_account_state{account="contoso",state="needs sign-in"} 0.0' in told
+        left = re.search(r'davbridge_account_expires_seconds\{account="contoso",what="secret"\} (\S+)', told)
+        assert left
+        assert 9 * 86400 < float(left[1]) <= 11 * 86400
         assert re.search(r'davbridge_mirror_age_seconds\{policy="me"\} \d', told)
         with pytest.raises(urllib.error.HTTPError, match="404") as refused:
             ask(port, "/")

@@ -202,6 +202,7 @@ def test_clouds(place: Place, cloud: Any, login: str, scope: str) -> None:
 def test_another_configuration_does_not_use_the_old_token(place: Place) -> None:
     """A token that was got with other scopes or another client is not taken from the file."""
     place.sign_in()
+    place.sign_in(scopes=["Files.Read"])  # both are agreed to
     first = place.open(**PERSON).token()
     assert place.open(**PERSON).token() == first
     assert place.open(**PERSON, scopes=["Files.Read"]).token() != first

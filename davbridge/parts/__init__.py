@@ -1,0 +1,1 @@
+"""The parts that `davbridge.app` puts together: each module makes one of them from the configuration."""
