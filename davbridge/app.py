@@ -34,6 +34,7 @@ from davbridge.graph import Graph
 from davbridge.mirror.file import MirrorFile
 from davbridge.mirror.folder import Mirrors
 from davbridge.mirror.pollers import Pollers
+from davbridge.page import PagePolicy, PageUser, StatusPage
 from davbridge.paths import DavPath
 from davbridge.push import (
     NotifyEndpoint,
@@ -122,7 +123,9 @@ def build(config: Config, clock: Clock, limits: Limits | None = None) -> Bridge:
     )
     application: Any = make_application(mounts, shared)
     passwords = {name: user.password for name, user in config.users.items()}
-    application = Gate(application, passwords, clock, config.server.workers)
+    gate = application = Gate(application, passwords, clock, config.server.workers)
+    if config.shows_status:
+        application = _status_page(application, config, clock, gate, accounts, drivers)
     if (proxy := config.server.behind_proxy) and is_public(proxy.public_url):
         application = NotifyEndpoint(application, SubscriptionTable(database), _poke(folder / "mirror"))
     if proxy:
@@ -149,6 +152,30 @@ def build(config: Config, clock: Clock, limits: Limits | None = None) -> Bridge:
         parts.mirrors,
         parts.pollers,
         [Upkeep(account) for account in accounts.values()],
+    )
+
+
+def _status_page(
+    application: Any,
+    config: Config,
+    clock: Clock,
+    gate: Gate,
+    accounts: Mapping[str, SignedInAccount],
+    drivers: Mapping[str, GraphDriver],
+) -> StatusPage:
+    proxy = config.server.behind_proxy
+    return StatusPage.open(
+        application,
+        state_folder(config),
+        clock,
+        passwords=gate.passwords,
+        users={name: PageUser(user.password, user.admin) for name, user in config.users.items()},
+        accounts=accounts,
+        policies={
+            name: PagePolicy(one.mount, one.driver, one.account, one.root, one.access, drivers[name])
+            for name, one in config.policies.items()
+        },
+        public_url=proxy.public_url or "" if proxy else "",
     )
 
 

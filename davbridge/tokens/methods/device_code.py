@@ -28,9 +28,7 @@ def sign_in(settings: AccountSettings, cache: Any, http: Http, visitor: Visitor,
     if "user_code" not in flow:
         return flow
     if isinstance(visitor, WebPage):
-        visitor.show_code(
-            DeviceCode(str(flow["user_code"]), str(flow["verification_uri"]), float(flow["expires_at"]))
-        )
+        visitor.show_code(DeviceCode(str(flow["user_code"]), str(flow["verification_uri"]), float(flow["expires_at"])))
     else:
         visitor.show(str(flow["message"]))
     while True:
