@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from davbridge.errors import BridgeError
 
 SECONDS = 1.0
+_MOST_FAILURES = 10
 STALE_SECONDS = 15.0
 """Rows whose process has not told for so long belong to a dead one."""
 
@@ -29,6 +30,7 @@ class Beat:
         self._ticks: tuple[Tick, ...] = ()
         self._lock = threading.Lock()
         self._wanted = self._running = False
+        self._failures = 0
 
     def add(self, ticks: Sequence[Tick]) -> None:
         self._ticks += tuple(ticks)
@@ -46,14 +48,15 @@ class Beat:
 
     def once(self) -> bool:
         """Tell what is new; whether there is more to come. Raises nothing: the page is no reason to fail."""
-        more = False
+        more = failed = False
         for tick in self._ticks:
             try:
                 more = tick() or more
             except BridgeError as error:
                 log.debug("the status page's file: %s", error)
-                more = True
-        return more
+                failed = True
+        self._failures = self._failures + 1 if failed else 0
+        return more or 0 < self._failures < _MOST_FAILURES
 
     def _run(self) -> None:
         pause = threading.Event()

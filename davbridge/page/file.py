@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from davbridge.store.database import Database
+from davbridge.errors import ConfigError
+from davbridge.store.database import Damaged, Database
 
+NAME = "page.sqlite"
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS sessions (
         digest BLOB PRIMARY KEY, user TEXT NOT NULL, proof BLOB NOT NULL, began REAL NOT NULL, used REAL NOT NULL
@@ -34,5 +36,30 @@ SCHEMA = (
 
 
 def open_file(folder: Path) -> Database:
-    """Raises: ConfigError."""
-    return Database.open(folder / "page.sqlite", SCHEMA, durable=False)
+    """The file, a new one if it is damaged. Raises: ConfigError."""
+    try:
+        return Database.open(folder / NAME, SCHEMA, durable=False)
+    except ConfigError:
+        _remove(folder)
+        return Database.open(folder / NAME, SCHEMA, durable=False)
+
+
+def mend(database: Database, folder: Path) -> None:
+    """Go on with the file that is there now, or with a new one. Raises what `Database` raises."""
+    try:
+        _prepare(database)
+    except Damaged:
+        _remove(folder)
+        _prepare(database)
+
+
+def _prepare(database: Database) -> None:
+    database.reopen()
+    with database.transaction() as transaction:
+        for statement in SCHEMA:
+            transaction.execute(statement)
+
+
+def _remove(folder: Path) -> None:
+    for ending in ("", "-wal", "-shm"):
+        (folder / f"{NAME}{ending}").unlink(missing_ok=True)

@@ -18,7 +18,7 @@ from davbridge.auth import Passwords
 from davbridge.clock import Clock
 from davbridge.errors import BridgeError
 from davbridge.page.beat import Beat
-from davbridge.page.file import open_file
+from davbridge.page.file import mend, open_file
 from davbridge.page.findings import Findings, PagePolicy
 from davbridge.page.render import Pages
 from davbridge.page.sessions import PageUser, Sessions
@@ -27,6 +27,7 @@ from davbridge.page.transfers import Transfers
 from davbridge.page.troubles import Troubles
 from davbridge.page.views import Views
 from davbridge.page.web import PLACE, Application, Refused, Request
+from davbridge.store.database import Damaged, Database
 from davbridge.tokens import SignedInAccount
 
 log = logging.getLogger(__name__)
@@ -39,9 +40,18 @@ class StatusPage:
     """Middleware. Requests below `PLACE` are answered here, all others by `application`."""
 
     def __init__(
-        self, application: Application, views: Views, transfers: Transfers, troubles: Troubles, public_url: str
+        self,
+        application: Application,
+        database: Database,
+        folder: Path,
+        views: Views,
+        transfers: Transfers,
+        troubles: Troubles,
+        public_url: str,
     ) -> None:
         self._application = application
+        self._database = database
+        self._folder = folder
         self._views = views
         self._transfers = transfers
         self._troubles = troubles
@@ -82,7 +92,12 @@ class StatusPage:
             troubles,
             accounts,
         )
-        return cls(application, views, transfers, troubles, public_url)
+        database.close()  # this thread's connection: it may never ask again
+        return cls(application, database, folder, views, transfers, troubles, public_url)
+
+    def close(self) -> None:
+        """Note no more of what is logged."""
+        self._troubles.close()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
@@ -115,11 +130,17 @@ class StatusPage:
     def _own(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         request = Request(environ, self._public_url)
         try:
+            if self._database.is_elsewhere():
+                mend(self._database, self._folder)
             response = self._views.answer(request)
         except Refused as refused:
             response = self._views.refusal(refused.status, str(refused))
         except ConnectionError:
             raise  # the client is gone
+        except Damaged as error:
+            log.warning("the status page's file is made anew: %s", error)
+            mend(self._database, self._folder)
+            response = self._views.refusal(503, "The page's own file was damaged, and is a new one now. Try again.")
         except BridgeError as error:
             log.warning("the status page cannot be shown: %s", error)
             response = self._views.refusal(503, f"The page cannot be shown just now: {error}.")

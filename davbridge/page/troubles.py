@@ -43,6 +43,7 @@ class Troubles:
         self._beat = beat
         self._lock = threading.Lock()
         self._new: dict[str, Trouble] = {}
+        self._unlisten: weakref.finalize[..., Troubles] | None = None
         beat.add([self.tick])
 
     def note(self, message: str, *, serious: bool) -> None:
@@ -55,15 +56,21 @@ class Troubles:
             known = self._new.get(text)
             if known is None and len(self._new) >= MOST:
                 return
-            count, first = (known.count, known.first) if known else (0, now)
-            self._new[text] = Trouble(text, serious, count + 1, first, now)
+            first = known or Trouble(text, serious, 0, now, now)
+            self._new[text] = Trouble(text, serious or first.serious, first.count + 1, first.first, now)
         self._beat.wake()
 
     def listen(self, logger: logging.Logger) -> None:
         """Note what is logged there, for as long as we exist."""
         handler = _Handler(weakref.ref(self))
         logger.addHandler(handler)
-        weakref.finalize(self, logger.removeHandler, handler).atexit = False
+        self._unlisten = weakref.finalize(self, logger.removeHandler, handler)
+        self._unlisten.atexit = False
+
+    def close(self) -> None:
+        """Listen no more."""
+        if self._unlisten is not None:
+            self._unlisten()
 
     def tick(self) -> bool:
         """Write what is new. Raises what `Database` raises."""
@@ -73,7 +80,7 @@ class Troubles:
             with self._database.transaction() as transaction:
                 transaction.executemany(
                     "INSERT INTO troubles VALUES (?, ?, ?, ?, ?) ON CONFLICT (message) DO UPDATE SET "
-                    "count = count + excluded.count, last = excluded.last, serious = excluded.serious",
+                    "count = count + excluded.count, last = excluded.last, serious = max(serious, excluded.serious)",
                     [(one.message, one.serious, one.count, one.first, one.last) for one in new.values()],
                 )
                 transaction.execute(

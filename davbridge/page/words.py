@@ -50,5 +50,5 @@ def said(text: str) -> Markup:
     parts = printable(text[:1].upper() + text[1:]).split("`")
     if len(parts) % 2 == 0:
         return Markup("{}").format("`".join(parts))
-    marked = [Markup("<code>{}</code>" if number % 2 else "{}").format(part) for number, part in enumerate(parts)]
-    return Markup("").join(marked)
+    code, plain = Markup("<code>{}</code>"), Markup("{}")
+    return Markup("").join((code if number % 2 else plain).format(part) for number, part in enumerate(parts))
