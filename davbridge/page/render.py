@@ -35,7 +35,7 @@ class Pages:
             "spell": words.spell,
             "time": self._time,
             "utc": words.utc,
-            "part": lambda text: quote(text, safe=""),
+            "part": lambda text: quote(text, safe="", errors="replace"),
         }
         style = Markup(self.style)  # noqa: S704 - our own file
         self._templates.globals |= {"style": style, "place": PLACE}

@@ -121,7 +121,9 @@ class Views:
             return self._login_form(request, 403, "The name or the password is wrong.", name)
         request.environ["davbridge.user"] = name
         if not self.users[name].admin:
-            told = f"{name} may use the drives, but not see this page: for that, the bridge's configuration needs"
+            told = (
+                f"The user {name} may use the drives, but not see this page: for that, the bridge's configuration needs"
+            )
             return self.refusal(403, f"{told} `admin: true` under users, {name}.")
         self.sessions.end(request.cookie(SESSION))
         response = redirect("")

@@ -126,9 +126,14 @@ def test_rows_of_dead_processes_are_ignored_and_swept(
 
 def test_a_broken_upload_is_taken_back(transfers: Transfers, clock: ManualClock, beat: StillBeat) -> None:
     """However the block ends."""
-    with pytest.raises(ConnectionError), transfers.upload(put(SMALLEST)):
-        clock.advance(2)
-        beat.once()
-        raise ConnectionError
+
+    def break_off() -> None:
+        with transfers.upload(put(SMALLEST)):
+            clock.advance(2)
+            beat.once()
+            raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        break_off()
     beat.once()
     assert transfers.list() == []
