@@ -13,7 +13,7 @@ from davbridge.errors import BridgeError
 
 SECONDS = 1.0
 _MOST_FAILURES = 10
-STALE_SECONDS = 15.0
+STALE_SECONDS = 10.0
 """Rows whose process has not told for so long belong to a dead one."""
 
 log = logging.getLogger(__name__)
