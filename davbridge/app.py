@@ -172,7 +172,7 @@ def _status_page(
         users={name: PageUser(user.password, user.admin) for name, user in config.users.items()},
         accounts=accounts,
         policies={
-            name: PagePolicy(one.mount, one.driver, one.account, one.root, one.access, drivers[name])
+            name: PagePolicy(one.mount, one.driver, one.place, one.account, one.root, one.access, drivers[name])
             for name, one in config.policies.items()
         },
         public_url=proxy.public_url or "" if proxy else "",

@@ -135,6 +135,11 @@ class Policy(Model):
     library: str | None = None
     drive_id: str | None = None
 
+    @property
+    def place(self) -> str:
+        """Whose drive, or which site and library, as configured; empty for the signed-in person's own."""
+        return ", ".join(part for part in (self.user, self.site, self.library, self.drive_id) if part)
+
     @field_validator("mount")
     @classmethod
     def _mount_form(cls, value: str) -> str:

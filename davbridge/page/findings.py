@@ -22,15 +22,16 @@ from davbridge.tokens import METHODS, AccountReport, SignedInAccount, report
 
 QUOTA_SECONDS, DRIVE_SECONDS, FAILED_SECONDS = 300.0, 10.0, 30.0
 """How long each is believed: the quota, a drive and its mirror, that something cannot be reached."""
-_PATIENCE = 4.0
+_PATIENCE = 8.0
 
 
 @dataclass(frozen=True)
 class PagePolicy:
-    """A policy of the configuration, and its driver."""
+    """A policy of the configuration, and its driver. `place` is whose drive, or which site and library."""
 
     mount: str
     kind: str
+    place: str
     account: str
     root: str
     access: Mapping[str, str]

@@ -49,6 +49,6 @@ class Pages:
         """When, in both ways."""
         now, text = self._clock.now().timestamp(), words.utc(seconds)
         machine = text.removesuffix(" UTC").replace(" ", "T") + "Z"
-        return Markup('<time datetime="{}">{}<span class="soft">, {}</span></time>').format(
+        return Markup('<time datetime="{}">{}, <span class="soft">{}</span></time>').format(
             machine, text, words.ago(seconds, now)
         )
