@@ -20,6 +20,7 @@ from cachetools import TTLCache
 
 from davbridge.auth.passwords import verify
 from davbridge.clock import Clock
+from davbridge.waiting import about_to_wait
 
 _REALM = 'Basic realm="davbridge", charset="UTF-8"'
 _REMEMBERED_SECONDS, _MOST_REMEMBERED = 300, 1024
@@ -54,6 +55,7 @@ class Passwords:
         Raises:
             TooManyGuesses: as many requests as may are waiting already.
         """
+        about_to_wait()
         with self._lock:
             failures = self._failures.get(address, 0)
         if failures >= _FREE_FAILURES:

@@ -29,6 +29,7 @@ from davbridge.page.views import Views
 from davbridge.page.web import PLACE, Application, Refused, Request
 from davbridge.store.database import Damaged, Database
 from davbridge.tokens import SignedInAccount
+from davbridge.waiting import about_to_wait
 
 log = logging.getLogger(__name__)
 _UNTOUCHED = frozenset({"PROPFIND", "OPTIONS", "HEAD"})
@@ -128,6 +129,7 @@ class StatusPage:
         return body
 
     def _own(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        about_to_wait()  # for files, templates, and sometimes for Microsoft
         request = Request(environ, self._public_url)
         try:
             if self._database.is_elsewhere():

@@ -21,6 +21,7 @@ from davbridge.transport.hosts import HostRules, host_key
 from davbridge.transport.message import Outgoing, Reply
 from davbridge.transport.retry import THROTTLED, Again, RetryPolicy, retry_after
 from davbridge.transport.wire import Broken, Wire
+from davbridge.waiting import about_to_wait
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ class Transport:
             raise BadUpstream("a token would have gone to a host that is not Graph's")
         host = host_key(request.address)
         number = 1
+        about_to_wait()
         refused: Secret | None = None
         claims: str | None = None
         challenges: list[str | None] = []
