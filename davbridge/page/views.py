@@ -175,7 +175,7 @@ class Views:
             problem=problem,
         )
         response = Response(400 if problem else 200, body, frames=True)
-        if flow is not None and flow.state == "starting":
+        if flow is not None and flow.state in ("starting", "checking"):
             response.headers.append(("Refresh", "1"))
         return response
 

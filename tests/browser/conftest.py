@@ -54,7 +54,7 @@ def open_page(chromium: Browser) -> Iterator[Open]:
         page = context.new_page()
         page.on("console", lambda message: None if message.text.startswith(_STATUS) else wrong.append(message.text))
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        allowed = (base, "data:", "https://localhost:")
+        allowed = (base, "data:", "https://localhost:", base.replace("127.0.0.1", "localhost"))
         page.on("request", lambda request: None if request.url.startswith(allowed) else wrong.append(request.url))
         return page
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import http.client
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+import trustme
 from playwright.sync_api import Frame, Page, expect
 
+from davbridge.edge import Limits, Tls, make_server
 from tests.browser.conftest import Open, shoot
 from tests.browser.hands import HANDS, Hands
 from tests.browser.looks import check_looks
 from tests.support.site import Site
-from tests.support.world import USERS, eventually
+from tests.support.world import USERS
 
 WAYS = [
     ("phone", "light", "mouse"),
@@ -92,9 +97,11 @@ def test_by_microsofts_page_and_back(site: Site, open_page: Open, size: str, sch
     hands.press(page, "Open Microsoft")
     expect(page.get_by_role("heading", name="Back from Microsoft")).to_be_visible()
     hands.press(page, "Finish the sign-in")
-    expect(page.locator("main")).to_contain_text("Sign in to")
-    shoot(page, f"7-checking-{name}")
-    eventually(lambda: bool(page.goto(f"{site.base}/.davbridge/") and "All is well" in page.content()), 15)
+    expect(page.get_by_role("status")).to_contain_text("Signed in as alice@", timeout=15000)
+    shoot(page, f"7-done-{name}")
+    check_looks(page)
+    hands.press(page, "To the overview")
+    expect(page.get_by_role("status")).to_contain_text("All is well")
     account = site.bridge.accounts["contoso"]
     account.forget()
     (site.folder / "state" / "tokens" / "contoso.tokens").unlink()
@@ -108,6 +115,64 @@ def test_without_script(site: Site, open_page: Open) -> None:
     expect(page.get_by_role("status")).to_contain_text("All is well")
     HANDS["mouse"].press(page, "Sign out")
     expect(page.get_by_role("heading", name="Sign in to the status page")).to_be_visible()
+
+
+def test_over_tls(site: Site, open_page: Open, tmp_path: Path) -> None:
+    """The browser takes the cookie, sends it by https alone, shows it to no script, and forgets it on signing out."""
+    with secure(site, tmp_path) as base:
+        page = open_page(base, ignore_https_errors=True)
+        page.goto(f"{base}/.davbridge/")
+        expect(page.locator("main")).not_to_contain_text("not encrypted")
+        HANDS["keyboard"].write(page, "Name", "alice")
+        HANDS["keyboard"].write(page, "Password", USERS["alice"])
+        HANDS["keyboard"].press(page, "Sign in")
+        expect(page.get_by_role("heading", name="Status")).to_be_visible()
+        (cookie,) = page.context.cookies()
+        assert cookie["name"] == "__Secure-davbridge"
+        assert (cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == (True, True, "Strict")
+        assert (cookie["path"], cookie["expires"]) == ("/.davbridge/", -1)
+        assert page.evaluate("document.cookie") == ""
+        HANDS["keyboard"].press(page, "Sign out")
+        expect(page.get_by_role("heading", name="Sign in to the status page")).to_be_visible()
+        assert [one["name"] for one in page.context.cookies()] == ["__Secure-davbridge-form"]
+
+
+def test_another_site_can_do_nothing(site: Site, open_page: Open) -> None:
+    """A page elsewhere posts our forms and frames our pages: the browser keeps the cookie back, and we refuse."""
+    site.sign_in()
+    page = open_page(site.base)
+    enter(page, site, HANDS["mouse"])
+    expect(page.get_by_role("heading", name="Status")).to_be_visible()
+    token = page.locator("[name=token]").first.get_attribute("value")
+    foreign = site.base.replace("127.0.0.1", "localhost")  # another site, to a browser
+    forms: list[str] = []
+    page.route(f"{foreign}/evil", lambda route: route.fulfill(content_type="text/html", body=forms[-1]))
+    for action in ("sign-in?account=contoso", "logout"):
+        form = f"<form method=post action='{site.base}/.davbridge/{action}'><input name=token value='{token}'></form>"
+        forms.append(form)
+        page.goto(f"{foreign}/evil")
+        with page.expect_response(lambda answer: answer.request.method == "POST") as answered:
+            page.evaluate("document.forms[0].submit()")
+        assert answered.value.status == 403
+        expect(page.get_by_role("heading", name="That is not possible")).to_be_visible()
+    assert site.emulator.entra.devices == {}
+    page.goto(f"{site.base}/.davbridge/")
+    expect(page.get_by_role("heading", name="Status")).to_be_visible()
+
+
+@contextmanager
+def secure(site: Site, folder: Path) -> Iterator[str]:
+    """The same bridge over TLS."""
+    certificate = trustme.CA().issue_cert("127.0.0.1")
+    chain, key = folder / "chain.pem", folder / "key.pem"
+    chain.write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
+    key.write_bytes(certificate.private_key_pem.bytes())
+    server = make_server(site.bridge.application, ["127.0.0.1:0"], Tls(str(chain), str(key)), Limits(threads=8))
+    server.start()
+    try:
+        yield f"https://{server.addresses[0]}"
+    finally:
+        server.drain(5)
 
 
 def test_refusals(site: Site, open_page: Open) -> None:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
+import argon2
 import yaml
 
 from davbridge.app import Bridge, build
-from davbridge.auth import hash_password
 from davbridge.clock import Clock, SystemClock
 from davbridge.config.model import Config
 from davbridge.edge import Limits
@@ -23,7 +23,9 @@ from davbridge.tokens import sign_in
 from tests.support.dav import Dav
 from tests.support.world import USERS
 
-_HASHES = {name: hash_password(password) for name, password in USERS.items()}
+_CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""The tests sign in a hundred times, and nobody tries to break their passwords."""
+_HASHES = {name: _CHEAP.hash(password) for name, password in USERS.items()}
 
 
 class Somebody:
