@@ -7,6 +7,7 @@ thread alone knows (PKCE).
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import logging
 import secrets
@@ -146,7 +147,8 @@ class SignIns:
         try:
             try:
                 who = sign_in(account.settings, account.store, self._clock, visitor)
-                self._done(name)
+                with contextlib.suppress(BridgeError):  # what is remembered of it is forgotten within a minute anyway
+                    self._done(name)
                 self._change(flow_id, state="done", message=who, answer="")
                 log.info("account %r: signed in as %s, from the status page", name, who)
             except BridgeError as error:

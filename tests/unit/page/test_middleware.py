@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
-from davbridge.auth import Passwords
+from davbridge.auth import Passwords, TooManyGuesses
 from davbridge.clock import ManualClock
-from davbridge.page import StatusPage
+from davbridge.page import PageUser, StatusPage
+from davbridge.page.forms import token_for
 from davbridge.page.transfers import SMALLEST
 
 
@@ -90,3 +93,38 @@ def test_what_breaks_inside_breaks_through(page: StatusPage, broken: type[Except
         page(
             {"PATH_INFO": "/me/a", "REQUEST_METHOD": "PUT", "CONTENT_LENGTH": str(SMALLEST), "wsgi.input": None}, start
         )
+
+
+class Beset:
+    """Passwords that as many people guess at as may."""
+
+    def is_right(self, name: str, password: str, address: str) -> bool:
+        raise TooManyGuesses
+
+
+def test_when_too_many_guess(inside: Application, tmp_path: Path) -> None:
+    """503 and when to come again; no thread sits the pause out."""
+    clock, answers = ManualClock(), []
+    page = StatusPage.open(
+        inside,
+        tmp_path,
+        clock,
+        passwords=Beset(),  # type: ignore[arg-type]
+        users={"alice": PageUser("", admin=True)},
+        accounts={},
+        policies={},
+    )
+    visitor = "A" * 32
+    body = urlencode({"name": "alice", "password": "x", "token": token_for(visitor)}).encode()
+    environ = {
+        **{"PATH_INFO": "/.davbridge/login", "REQUEST_METHOD": "POST", "HTTP_SEC_FETCH_SITE": "same-origin"},
+        **{"CONTENT_TYPE": "application/x-www-form-urlencoded", "CONTENT_LENGTH": str(len(body))},
+        **{"HTTP_COOKIE": f"davbridge-form={visitor}", "wsgi.input": io.BytesIO(body)},
+    }
+    page(environ, lambda status, headers: answers.append((status, dict(headers))))
+    page.close()
+    ((status, headers),) = answers
+    assert status.startswith("503")
+    assert headers["Retry-After"] == "5"
+    assert clock.pauses == []
+    assert inside.calls == []
