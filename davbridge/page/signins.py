@@ -28,7 +28,10 @@ UNDER_WAY = ("starting", "waiting", "checking")
 _BROWSER_SECONDS, _LOOK_SECONDS = 600.0, 0.5
 _SHOWN_SECONDS = 3600.0
 """How long the end of a flow is of interest."""
-_FIELDS = "id, state, by, began, beat, redirect_uri, link, code, ends, message"
+_SELECT = """SELECT id, state, by, began, beat, redirect_uri, link, code, ends, message FROM sign_ins
+WHERE account = ?"""
+_SELECT_WAITING = """SELECT account, id, state, by, began, beat, redirect_uri, link, code, ends, message FROM sign_ins
+WHERE state = 'waiting'"""
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +81,7 @@ class SignIns:
         name, now = account.settings.name, self._now()
         flow_id = secrets.token_hex(8)
         with self._database.transaction() as transaction:
-            rows = transaction.execute(f"SELECT {_FIELDS} FROM sign_ins WHERE account = ?", (name,)).fetchall()  # noqa: S608 - our own words
+            rows = transaction.execute(_SELECT, (name,)).fetchall()
             if rows and self._read(Flow(*rows[0])).is_under_way and rows[0]["redirect_uri"] == redirect_uri:
                 return
             transaction.execute(
@@ -95,7 +98,7 @@ class SignIns:
 
     def get(self, account: str) -> Flow | None:
         """The flow under way, or the last one's end."""
-        rows = self._database.read(f"SELECT {_FIELDS} FROM sign_ins WHERE account = ?", (account,))  # noqa: S608 - our own words
+        rows = self._database.read(_SELECT, (account,))
         flow = self._read(Flow(*rows[0])) if rows else None
         return flow if flow and (flow.is_under_way or self._now() - flow.beat < _SHOWN_SECONDS) else None
 
@@ -107,7 +110,7 @@ class SignIns:
 
     def find(self, state: str) -> str:
         """The account whose flow waits for a browser with this `state`; empty when there is none."""
-        for row in self._database.read(f"SELECT account, {_FIELDS} FROM sign_ins WHERE state = 'waiting'"):  # noqa: S608 - our own words
+        for row in self._database.read(_SELECT_WAITING):
             flow = self._read(Flow(*row[1:]))
             right = flow.oauth_state
             if flow.is_under_way and right and hmac.compare_digest(right.encode(), state.encode("utf-8", "replace")):

@@ -120,11 +120,10 @@ class Views:
         if not right:
             return self._login_form(request, 403, "The name or the password is wrong.", name)
         request.environ["davbridge.user"] = name
-        if not self.users[name].admin:
-            told = (
-                f"The user {name} may use the drives, but not see this page: for that, the bridge's configuration needs"
-            )
-            return self.refusal(403, f"{told} `admin: true` under users, {name}.")
+        user = self.users.get(name)
+        if user is None or not user.admin:
+            told = f"The user {name} may use the drives, but not see this page"
+            return self.refusal(403, f"{told}: the configuration says who may, by `admin: true` under users, {name}.")
         self.sessions.end(request.cookie(SESSION))
         response = redirect("")
         response.set_cookie(request, SESSION, self.sessions.begin(name).secret)
