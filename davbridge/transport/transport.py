@@ -156,7 +156,8 @@ def _wants_another(reply: Reply, challenges: list[str | None]) -> bool:
     told = _claims(reply)
     if reply.status == 401 and not challenges:
         return True
-    return reply.status in (401, 403) and told is not None and told not in challenges and len(challenges) < 2
+    # the same challenge twice: another process has refreshed meanwhile, without these claims
+    return reply.status in (401, 403) and told is not None and len(challenges) < 2
 
 
 def _claims(reply: Reply) -> str | None:
