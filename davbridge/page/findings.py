@@ -100,13 +100,13 @@ class Findings:
             transaction.executemany("DELETE FROM findings WHERE name = ?", [(name,) for name in names])
 
     def _account(self, name: str, account: SignedInAccount) -> AccountFinding:
-        found = report(account)
+        found, needs_person = report(account), METHODS[account.settings.method].needs_person
         message = found.message
-        if found.state == "ok":
+        if found.state == "ok" or not needs_person:
             # a wrong secret is in no file: whoever asks for a token hears of it, and mostly there is one
             message = self._remembered(f"account {name}", lambda: (_token(account), DRIVE_SECONDS))[0].get("failed", "")
-        message = message.removeprefix(f"account {name!r}: ")
-        return AccountFinding(name, found, METHODS[account.settings.method].needs_person, message)
+            found = report(account) if not message and found.message else found
+        return AccountFinding(name, found, needs_person, message.removeprefix(f"account {name!r}: "))
 
     def _policy(self, name: str, policy: PagePolicy, account: AccountFinding) -> PolicyFinding:
         if not account.is_well:
