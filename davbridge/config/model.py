@@ -94,6 +94,7 @@ class Server(Model):
     workers: int = Field(default_factory=_usual_workers, ge=1, le=32)
     infinite_depth: int = Field(default=0, ge=0)
     metrics: Annotated[str, AfterValidator(_address)] | None = None
+    status_page: bool | None = None
 
     @property
     def addresses(self) -> list[str]:
@@ -134,6 +135,11 @@ class Policy(Model):
     library: str | None = None
     drive_id: str | None = None
 
+    @property
+    def place(self) -> str:
+        """Whose drive, or which site and library, as configured; empty for the signed-in person's own."""
+        return ", ".join(part for part in (self.user, self.site, self.library, self.drive_id) if part)
+
     @field_validator("mount")
     @classmethod
     def _mount_form(cls, value: str) -> str:
@@ -143,6 +149,8 @@ class Policy(Model):
             raise ValueError("may not contain % ? # or \\")
         if any(name in (".", "..") for name in value.split("/")):
             raise ValueError("may not contain . or .. as a name")
+        if value.split("/")[1].lower() == ".davbridge":
+            raise ValueError("/.davbridge is the bridge's own")
         return value
 
     @model_validator(mode="after")
@@ -158,9 +166,10 @@ class Policy(Model):
 
 
 class User(Model):
-    """Somebody who may come in by DAV."""
+    """Somebody who may come in by DAV, and when `admin` to the status page."""
 
     password: str
+    admin: bool = False
 
     @field_validator("password")
     @classmethod
@@ -178,3 +187,8 @@ class Config(Model):
     accounts: dict[str, Account] = Field(min_length=1)
     policies: dict[str, Policy] = Field(min_length=1)
     users: dict[str, User] = Field(default={})
+
+    @property
+    def shows_status(self) -> bool:
+        """Whether there is a status page: with somebody who may see it, unless it was switched off."""
+        return self.server.status_page is not False and any(user.admin for user in self.users.values())
