@@ -31,6 +31,7 @@ from davbridge.edge.metrics import MetricsPage
 from davbridge.errors import ConfigError
 from davbridge.figures import figures
 from davbridge.graph import Graph
+from davbridge.graph.readahead import ReadAhead
 from davbridge.mirror.file import MirrorFile
 from davbridge.mirror.folder import Mirrors
 from davbridge.mirror.pollers import Pollers
@@ -47,6 +48,9 @@ from davbridge.store.database import Database
 from davbridge.tokens import SignedInAccount, Upkeep, open_account
 from davbridge.transport import Gates, HostRules, StoredGates, Transport, storedgates
 
+READ_AHEAD_MEMORY = 96 << 20
+"""Bytes that all downloads of all workers may have fetched before their clients take them."""
+
 
 @dataclass
 class Bridge:
@@ -62,6 +66,7 @@ class Bridge:
     mirrors: Mirrors
     pollers: Pollers
     upkeep: list[Upkeep]
+    ahead: ReadAhead
 
     def settle(self) -> None:
         """The work that comes with time: reserved names become files, sign-ins are kept alive.
@@ -76,6 +81,7 @@ class Bridge:
     def close(self) -> None:
         """Let go of connections and files."""
         self.pollers.stop()
+        self.ahead.close()
         for transport in self.transports:
             transport.close()
         for account in self.accounts.values():
@@ -94,8 +100,9 @@ def build(config: Config, clock: Clock, limits: Limits | None = None) -> Bridge:
     database = open_database(folder)
     store = token_store(config, folder, clock)
     accounts = {name: open_account(settings(config, name), store, clock) for name in config.accounts}
+    ahead = ReadAhead(READ_AHEAD_MEMORY // config.server.workers)
     graphs = {
-        name: _graph(one, accounts[name], StoredGates(database, name, clock), clock)
+        name: _graph(one, accounts[name], StoredGates(database, name, clock), clock, ahead)
         for name, one in config.accounts.items()
     }
     table = LockTable(database, clock)
@@ -149,6 +156,7 @@ def build(config: Config, clock: Clock, limits: Limits | None = None) -> Bridge:
         parts.mirrors,
         parts.pollers,
         [Upkeep(account) for account in accounts.values()],
+        ahead,
     )
 
 
@@ -174,12 +182,12 @@ def open_database(folder: Path) -> Database:
     return Database.open(folder / "state.sqlite", schema)
 
 
-def _graph(account: Account, tokens: SignedInAccount, gates: Gates, clock: Clock) -> Graph:
+def _graph(account: Account, tokens: SignedInAccount, gates: Gates, clock: Clock, ahead: ReadAhead) -> Graph:
     cloud = account.where
     base = cloud.graph_base
     verify = str(cloud.ca_file) if cloud.ca_file else True
     transport = Transport(clock, hosts=HostRules(base), verify=verify, gates=gates)
-    return Graph(transport, tokens, base, clock)
+    return Graph(transport, tokens, base, clock, ahead)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from davbridge.errors import (
 )
 from davbridge.graph.downloads import ContentStream, UrlExpired, open_download
 from davbridge.graph.model import DriveItem
+from davbridge.graph.readahead import ParallelStream
 from davbridge.mirror.keys import content_key
 from davbridge.mirror.versions import version_of
 from davbridge.paths import DavPath
@@ -34,7 +35,7 @@ _ATTEMPTS = 3
 class GraphDownload:
     """`protocol.Download` over a stream of the `graph` layer, which resumes and counts."""
 
-    def __init__(self, item: Item, stream: ContentStream) -> None:
+    def __init__(self, item: Item, stream: ContentStream | ParallelStream) -> None:
         self.item = item
         self.start = stream.start
         self.length = stream.length
@@ -156,4 +157,5 @@ def _download(tree: Tree, item: DriveItem, content: DriveItem, stream: ContentSt
         # it was read again and still differs: so it is, and needs no further reading
         kept = replace(content, size=stream.total, etag=stream.etag or content.etag)
         tree.urls.keep(content_key(item), kept)
-    return GraphDownload(to_item(shown), stream)
+    ahead = tree.graph.ahead
+    return GraphDownload(to_item(shown), ahead.stream(stream) if ahead else stream)
