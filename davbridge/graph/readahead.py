@@ -27,6 +27,8 @@ _SAMPLE = 2 << 20
 _BLOCK = 256 << 10
 _LARGEST_WINDOW = 8
 _FALLBACKS = 3
+_STALL_SECONDS = 10.0
+"""Without a byte of the part that is next: one connection of several hangs, and another may do better."""
 
 
 class ReadAhead:
@@ -130,11 +132,12 @@ class _Part:
     def next(self) -> bytes:
         """The next block; to be asked for until all bytes have come. Raises: what befell the fetching thread."""
         current = deadline.current(self._clock)
+        stalled = self._clock.monotonic() + _STALL_SECONDS
         with self._news:
             while not self._blocks:
                 if self._error is not None:
                     raise self._error
-                left = current.remaining()
+                left = min(current.remaining(), stalled - self._clock.monotonic())
                 if left <= 0:
                     raise DownloadBroken("the rest of the download did not come in time")
                 self._news.wait(min(left, 1.0))
@@ -264,7 +267,8 @@ class ParallelStream:
 
     def _fall_back(self, error: BridgeError) -> None:
         """A part has failed for good: try it alone, and do not try the service's patience again."""
-        if self._fallbacks >= _FALLBACKS:
+        late = deadline.current(self._version.address.graph.clock).remaining() <= 0
+        if late or self._fallbacks >= _FALLBACKS:
             raise DownloadBroken("the download ended early") from error
         self._fallbacks += 1
         self._drop_parts()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 FAST = 64e6
 """Bytes a second on one connection above which a second one is not worth its requests."""
 _PAYS = 1.15
-"""By what factor a doubling must have made it faster."""
+"""By what factor more of them must have made it faster."""
 _BUSY = 0.6
 """Of a core: a process that computes so much is held by itself, not by the line."""
 _PATIENCE = 16
@@ -42,6 +42,7 @@ class Window:
         self._sample = Sample()
         self._count = 0
         self._old = 0
+        self._former = 1
         self._rate_before = 0.0
         self._hold = 0
 
@@ -66,16 +67,16 @@ class Window:
         rate = sample.size / max(sample.elapsed, 1e-6)
         before, self._rate_before = self._rate_before, 0.0
         if before and rate < _PAYS * before:
-            self.size //= 2
+            self.size = self._former
             self._hold = _PATIENCE
         elif sample.waited < 0.1 * sample.elapsed:
             # the client is the slower side: what is fetched early only takes memory
             self.size = max(1, self.size // 2)
         elif self._hold:
             self._hold -= 1
-        elif self._is_bound(sample) and self.size * 2 <= limit:
-            self._old, self._rate_before = self.size, rate
-            self.size *= 2
+        elif self._is_bound(sample) and self.size < limit:
+            self._old, self._rate_before, self._former = self.size, rate, self.size
+            self.size = min(2 * self.size, limit)
         self.size = min(self.size, limit)
 
     def _is_bound(self, sample: Sample) -> bool:
