@@ -2,11 +2,12 @@
 
 Why here: the URL is kept for some minutes, so that the next range of a file costs no Graph call; but it serves whatever
 is current, so the answer's own ETag and length are held against what we believe, and the item is read again when they
-differ (Office rewrites, facts/graph.md §12.1).
+differ: it is another version by now, or one of those whose answers never fit (Office rewrites, facts/graph.md §12.1).
 """
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
 
 from davbridge.drivers.items import etag_of, to_item
@@ -14,6 +15,7 @@ from davbridge.drivers.protocol import Item, Span
 from davbridge.drivers.tree import Tree
 from davbridge.errors import (
     BadUpstream,
+    Busy,
     DownloadBroken,
     Forbidden,
     NotFound,
@@ -57,21 +59,34 @@ class GraphDownload:
 
 
 def open_file(tree: Tree, path: DavPath, span: Span | None, if_match: str | None) -> GraphDownload:
-    """Raises: as `Driver.open`."""
+    """Raises: as `Driver.open`; Busy when the file changes faster than it can be opened."""
     item = _file(tree, path)
     content, url = _url(tree, path, item)
+    is_stale = False
     for attempt in range(_ATTEMPTS):
         if not item.remote:
             item = content
         check_match(item, if_match, path)
         if span and span.start >= content.size:
             raise RangeNotSatisfiable(f"{path} has only {content.size} bytes", content.size)
-        stream = _open(tree, item, content, url, span, fresh=attempt > 0)
-        if stream is not None and (attempt or _fits(stream, content)):
-            return _download(tree, item, content, stream)
-        if stream is not None:
-            stream.close()
-        content, url = _fresh_url(tree, path, item)
+        with ExitStack() as stack:
+            stream = _open(tree, item, content, url, span, fresh=attempt > 0)
+            if stream is not None:
+                stack.callback(stream.close)
+                is_stale = not _fits(stream, content)
+            if stream is not None and is_stale:
+                before = content
+                content, url = _fresh_url(tree, path, item)
+                # the item is what it was before the stream was opened: then that is how its stream looks
+                is_stale = content.etag != before.etag
+            elif stream is None:
+                content, url = _fresh_url(tree, path, item)
+            if stream is not None and not is_stale:
+                download = _download(tree, item, content, stream)
+                stack.pop_all()
+                return download
+    if is_stale:
+        raise Busy(f"{path} is being changed", 1.0)
     raise BadUpstream("Microsoft's storage refuses its own download addresses")
 
 

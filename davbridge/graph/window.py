@@ -14,7 +14,7 @@ _PAYS = 1.15
 """By what factor more of them must have made it faster."""
 _BUSY = 0.6
 """Of a core: a process that computes so much is held by itself, not by the line."""
-_PATIENCE = 16
+_PATIENCE = 6
 """Decisions without a new try after one that did not pay."""
 
 
