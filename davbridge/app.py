@@ -13,7 +13,7 @@ from davbridge.accounts import settings, token_store
 from davbridge.auth import Gate
 from davbridge.clock import Clock
 from davbridge.config import Account, Config, Policy
-from davbridge.dav import deadprops, locks
+from davbridge.dav import deadprops, followers, locks
 from davbridge.dav.application import make_application
 from davbridge.dav.deadprops import DeadProperties
 from davbridge.dav.locks import LockTable
@@ -126,6 +126,7 @@ def build(config: Config, clock: Clock, limits: Limits | None = None) -> Bridge:
         _hosts(config),
         spool_folder=str(folder / "spool"),
         infinite_depth=config.server.infinite_depth,
+        followers=followers.Followers(database, clock),
     )
     application: Any = make_application(mounts, shared)
     passwords = {name: user.password for name, user in config.users.items()}
@@ -177,7 +178,14 @@ def state_folder(config: Config) -> Path:
 
 def open_database(folder: Path) -> Database:
     """The state file: locks, dead properties, side files, recent uploads, pauses, webhooks."""
-    tables = (locks.SCHEMA, deadprops.SCHEMA, sidestore.SCHEMA, UploadsTable.SCHEMA, storedgates.SCHEMA)
+    tables = (
+        locks.SCHEMA,
+        deadprops.SCHEMA,
+        followers.SCHEMA,
+        sidestore.SCHEMA,
+        UploadsTable.SCHEMA,
+        storedgates.SCHEMA,
+    )
     schema = (*chain.from_iterable(tables), *SubscriptionTable.SCHEMA)
     return Database.open(folder / "state.sqlite", schema)
 
