@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from davbridge.accounts import settings, token_store
 from davbridge.auth import Gate
+from davbridge.cache import ContentCache
 from davbridge.clock import Clock
 from davbridge.config import Account, Config, Policy
 from davbridge.dav import deadprops, followers, locks
@@ -108,7 +109,12 @@ def build(config: Config, clock: Clock, limits: Limits | None = None) -> Bridge:
     table = LockTable(database, clock)
     uploads = UploadsTable(database, clock)
     parts = DriverParts(
-        Mirrors(folder / "mirror", clock), Pollers(clock), uploads, clock, _channels(config, database, clock)
+        Mirrors(folder / "mirror", clock),
+        Pollers(clock),
+        uploads,
+        clock,
+        _channels(config, database, clock),
+        folder / "content",
     )
     drivers = {name: make_driver(name, one, graphs[one.account], parts) for name, one in config.policies.items()}
     overlays = {
@@ -208,6 +214,8 @@ class DriverParts:
     clock: Clock
     channel: Callable[[str, Graph, str, Path], PushChannel]
     """What hears of a drive's changes at once, by the account's name, the drive's id and the mirror's file."""
+    contents: Path | None = None
+    """Where contents are kept, in a folder for each policy that wants it; None: nowhere."""
 
 
 def make_driver(name: str, policy: Policy, graph: Graph, parts: DriverParts) -> GraphDriver:
@@ -226,6 +234,9 @@ def make_driver(name: str, policy: Policy, graph: Graph, parts: DriverParts) -> 
         "account": policy.account,
         "watch": watch,
         "uploads": parts.uploads,
+        "contents": ContentCache.open(parts.contents / name, policy.cache, parts.clock)
+        if parts.contents and policy.cache
+        else None,
     }
     if policy.driver == "onedrive":
         return OneDrive.open(graph, user=policy.user, **shared)

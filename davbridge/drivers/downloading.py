@@ -8,8 +8,11 @@ differ: it is another version by now, or one of those whose answers never fit (O
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from davbridge import deadline
+from davbridge.cache import BLOCK, Filler
+from davbridge.drivers.contents import KeptDownload, version_key, whole_blocks
 from davbridge.drivers.items import etag_of, to_item
 from davbridge.drivers.protocol import Item, Span
 from davbridge.drivers.tree import Tree
@@ -58,9 +61,20 @@ class GraphDownload:
         self.close()
 
 
-def open_file(tree: Tree, path: DavPath, span: Span | None, if_match: str | None) -> GraphDownload:
-    """Raises: as `Driver.open`; Busy when the file changes faster than it can be opened."""
+Opened = GraphDownload | KeptDownload
+
+
+def open_file(
+    tree: Tree, path: DavPath, span: Span | None, if_match: str | None, *, may_be_kept: bool = False
+) -> Opened:
+    """`may_be_kept`: the content cache will do, for the version that the mirror believes in.
+
+    Raises: as `Driver.open`; Busy when the file changes faster than it can be opened.
+    """
     item = _file(tree, path)
+    if may_be_kept and (kept := _kept(tree, path, item, span, if_match)) is not None:
+        return kept
+    asked = whole_blocks(span) if tree.contents else span
     content, url = _url(tree, path, item)
     is_stale = False
     for attempt in range(_ATTEMPTS):
@@ -70,7 +84,7 @@ def open_file(tree: Tree, path: DavPath, span: Span | None, if_match: str | None
         if span and span.start >= content.size:
             raise RangeNotSatisfiable(f"{path} has only {content.size} bytes", content.size)
         with ExitStack() as stack:
-            stream = _open(tree, item, content, url, span, fresh=attempt > 0)
+            stream = _open(tree, item, content, url, asked, fresh=attempt > 0)
             if stream is not None:
                 stack.callback(stream.close)
                 is_stale = not _fits(stream, content)
@@ -82,7 +96,7 @@ def open_file(tree: Tree, path: DavPath, span: Span | None, if_match: str | None
             elif stream is None:
                 content, url = _fresh_url(tree, path, item)
             if stream is not None and not is_stale:
-                download = _download(tree, item, content, stream)
+                download = _download(tree, path, item, content, stream, span)
                 stack.pop_all()
                 return download
     if is_stale:
@@ -162,15 +176,86 @@ def _fits(stream: ContentStream, content: DriveItem) -> bool:
     return told == known or not comparable
 
 
-def _download(tree: Tree, item: DriveItem, content: DriveItem, stream: ContentStream) -> GraphDownload:
+def _download(
+    tree: Tree, path: DavPath, item: DriveItem, content: DriveItem, stream: ContentStream, span: Span | None
+) -> Opened:
+    if span and span.start >= stream.total:
+        raise RangeNotSatisfiable(f"{path} has only {stream.total} bytes", stream.total)
     shown = item
     if stream.total != item.size:
         # the size that listings tell is wrong for some files for good (§2.7); show the one that was streamed
         shown = replace(item, size=stream.total)
         tree.cache.learn(shown, tree.cache.now(), certain=True)
+    is_certain = stream.etag.strip('"') == content.etag.strip('"')
     if not _fits(stream, content):
         # it was read again and still differs: so it is, and needs no further reading
         kept = replace(content, size=stream.total, etag=stream.etag or content.etag)
         tree.urls.keep(content_key(item), kept)
-    ahead = tree.graph.ahead
-    return GraphDownload(to_item(shown), ahead.stream(stream) if ahead else stream)
+    bytes_ = _ahead(tree, stream)
+    if tree.contents is None:
+        return GraphDownload(to_item(shown), bytes_)
+    version = version_key(content) if is_certain else None
+    source = _Version(tree, path, item, version, content.etag, stream.total, span)
+    return KeptDownload(to_item(shown), span, stream.total, source).take(bytes_)
+
+
+def _ahead(tree: Tree, stream: ContentStream) -> ContentStream | ParallelStream:
+    return tree.graph.ahead.stream(stream) if tree.graph.ahead else stream
+
+
+def _kept(tree: Tree, path: DavPath, item: DriveItem, span: Span | None, if_match: str | None) -> KeptDownload | None:
+    """The download from the content cache, if it has the first block of it."""
+    version = version_key(item)
+    entry = tree.contents.entry(version) if tree.contents and version else None
+    if tree.contents is None or version is None or entry is None:
+        return None
+    if entry.etag != item.etag:
+        # something of the item has changed, and the mirror may have taken the content's tag over unseen
+        item = _fresh_url(tree, path, item)[0]
+        if version_key(item) != version:
+            return None
+        tree.contents.confirm(version, item.etag)
+    check_match(item, if_match, path)
+    if span and span.start >= entry.total:
+        raise RangeNotSatisfiable(f"{path} has only {entry.total} bytes", entry.total)
+    source = _Version(tree, path, item, version, item.etag, entry.total, span)
+    download = KeptDownload(to_item(replace(item, size=entry.total)), span, entry.total, source)
+    return download if download.find() else None
+
+
+@dataclass(frozen=True)
+class _Version:
+    """`contents.Source` of one version. `version` None: it cannot be told from another, and is not kept."""
+
+    tree: Tree
+    path: DavPath
+    item: DriveItem
+    version: str | None
+    etag: str
+    total: int
+    span: Span | None
+
+    def block(self, number: int) -> bytes | None:
+        """As the protocol says."""
+        deadline.current(self.tree.clock).extend()
+        return self.tree.contents.read(self.version, number) if self.tree.contents and self.version else None
+
+    def rest(self, position: int) -> ContentStream | ParallelStream:
+        """As the protocol says."""
+        asked = replace(whole_blocks(self.span) or Span(0), start=position)
+        content, url = _url(self.tree, self.path, self.item)
+        for attempt in range(_ATTEMPTS):
+            stream = _open(self.tree, self.item, content, url, asked, fresh=attempt > 0)
+            if stream is not None:
+                same = version_key(content) == self.version and stream.etag.strip('"') == content.etag.strip('"')
+                if same and stream.total == self.total:
+                    return _ahead(self.tree, stream)
+                stream.close()
+            content, url = _fresh_url(self.tree, self.path, self.item)
+        raise DownloadBroken("the file changed while it was downloaded")
+
+    def filler(self, position: int) -> Filler | None:
+        """As the protocol says."""
+        if self.tree.contents is None or self.version is None or position % BLOCK:
+            return None
+        return Filler(self.tree.contents, position, self.total, self.version, self.etag)

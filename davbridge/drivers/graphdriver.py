@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from davbridge.body import Body
+from davbridge.cache import ContentCache
 from davbridge.clock import Clock
 from davbridge.drivers.copying import copy
 from davbridge.drivers.downloading import check_match, file_url, open_file
@@ -72,6 +73,7 @@ class GraphDriver:
         watch: WatchDrive | None = None,
         cache_ttl: float = TTL_SECONDS,
         uploads: Uploads | None = None,
+        contents: ContentCache | None = None,
     ) -> None:
         self._graph = graph
         self._find = find
@@ -82,6 +84,7 @@ class GraphDriver:
         self._attend: Callable[[], None] = _nothing
         self._cache_ttl = cache_ttl
         self._uploads = uploads or MemoryUploads(clock)
+        self._contents = contents
         self._lock = threading.Lock()
         self._opened: tuple[Place, Tree] | None = None
         self._quota: tuple[float, Quota | None] | None = None
@@ -126,7 +129,7 @@ class GraphDriver:
         return self._shown(path, folder), self._converted(items)
 
     def open(self, path: DavPath, span: Span | None = None, *, if_match: str | None = None) -> Download:
-        return open_file(self._tree, path, span, if_match)
+        return open_file(self._tree, path, span, if_match, may_be_kept=True)
 
     def redirect_url(self, path: DavPath) -> Secret:
         return file_url(self._tree, path)
@@ -277,7 +280,7 @@ class GraphDriver:
                 root = key_of(place.root.drive_id, place.root.item_id)
                 file = self._mirrors.open(self._account, place.drive.id)
                 cache = Mirror(file, root, ttl=self._cache_ttl)
-                tree = Tree(self._graph, place.root, cache, DownloadUrls(self._clock), self._clock)
+                tree = Tree(self._graph, place.root, cache, DownloadUrls(self._clock), self._clock, self._contents)
                 if self._watch is not None:
                     self._attend = self._watch(self._graph, place.drive.id, file)
                 self._opened = (place, tree)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from davbridge.cache import ContentCache
 from davbridge.clock import Clock
 from davbridge.drivers.graphdriver import GraphDriver, Place, WatchDrive
 from davbridge.drivers.roots import find_root, folder_path
@@ -73,13 +74,16 @@ class SharePoint:
         account: str = "",
         watch: WatchDrive | None = None,
         uploads: Uploads | None = None,
+        contents: ContentCache | None = None,
     ) -> GraphDriver:
         """A driver that looks its library up at first use, or by `probe`. `root`: a folder as people write it."""
 
         def find() -> Place:
             return find_place(graph, site, library, drive_id, root)
 
-        return GraphDriver(graph, find, clock, mirrors=mirrors, account=account, watch=watch, uploads=uploads)
+        return GraphDriver(
+            graph, find, clock, mirrors=mirrors, account=account, watch=watch, uploads=uploads, contents=contents
+        )
 
 
 def find_place(graph: Graph, site: str, library: str | None, drive_id: str | None, root: str) -> Place:
