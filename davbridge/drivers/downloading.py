@@ -15,6 +15,7 @@ from davbridge.cache import BLOCK, Filler
 from davbridge.drivers.contents import KeptDownload, version_key, whole_blocks
 from davbridge.drivers.items import etag_of, to_item
 from davbridge.drivers.protocol import Item, Span
+from davbridge.drivers.sequence import SequentialDownload, Version, is_short
 from davbridge.drivers.tree import Tree
 from davbridge.errors import (
     BadUpstream,
@@ -61,7 +62,7 @@ class GraphDownload:
         self.close()
 
 
-Opened = GraphDownload | KeptDownload
+Opened = GraphDownload | KeptDownload | SequentialDownload
 
 
 def open_file(
@@ -72,9 +73,9 @@ def open_file(
     Raises: as `Driver.open`; Busy when the file changes faster than it can be opened.
     """
     item = _file(tree, path)
-    if may_be_kept and (kept := _kept(tree, path, item, span, if_match)) is not None:
-        return kept
-    asked = whole_blocks(span) if tree.contents else span
+    if may_be_kept and (ready := _ready(tree, path, item, span, if_match)) is not None:
+        return ready
+    asked = whole_blocks(span) if tree.contents else _widened(tree, item, span)
     content, url = _url(tree, path, item)
     is_stale = False
     for attempt in range(_ATTEMPTS):
@@ -191,6 +192,8 @@ def _download(
         # it was read again and still differs: so it is, and needs no further reading
         kept = replace(content, size=stream.total, etag=stream.etag or content.etag)
         tree.urls.keep(content_key(item), kept)
+    if tree.contents is None and span and span.end is not None and stream.start + stream.length > span.end:
+        return SequentialDownload(to_item(shown), span, stream, tree.sequences, _version(item))
     bytes_ = _ahead(tree, stream)
     if tree.contents is None:
         return GraphDownload(to_item(shown), bytes_)
@@ -201,6 +204,39 @@ def _download(
 
 def _ahead(tree: Tree, stream: ContentStream) -> ContentStream | ParallelStream:
     return tree.graph.ahead.stream(stream) if tree.graph.ahead else stream
+
+
+def _version(item: DriveItem) -> Version:
+    return content_key(item), etag_of(item)
+
+
+def _widened(tree: Tree, item: DriveItem, span: Span | None) -> Span | None:
+    # a shortcut's tag does not tell of its target's content
+    return span if item.remote else tree.sequences.widened(_version(item), span)
+
+
+def _ready(tree: Tree, path: DavPath, item: DriveItem, span: Span | None, if_match: str | None) -> Opened | None:
+    """The download out of what has been fetched already: for somebody else, or after the range before this one."""
+    if tree.contents is not None:
+        return _kept(tree, path, item, span, if_match)
+    if span is None or item.remote or not is_short(span):
+        return None
+    stream = tree.sequences.take(_version(item), span.start)
+    if stream is None:
+        return None
+    download = SequentialDownload(
+        to_item(replace(item, size=stream.total)), span, stream, tree.sequences, _version(item)
+    )
+    try:
+        check_match(item, if_match, path)
+    except BaseException:
+        download.close()
+        raise
+    if stream.position + download.length > stream.start + stream.length or not download.has_begun():
+        download.close()
+        return None
+    tree.sequences.widened(_version(item), span)
+    return download
 
 
 def _kept(tree: Tree, path: DavPath, item: DriveItem, span: Span | None, if_match: str | None) -> KeptDownload | None:

@@ -113,6 +113,7 @@ class GraphDriver:
         if self._opened:
             self._opened[1].cache.clear()
             self._opened[1].urls.clear()
+            self._opened[1].sequences.clear()
         self._quota = None
 
     def stat(self, path: DavPath) -> Item:

@@ -16,6 +16,7 @@ from itertools import islice
 from davbridge.cache import ContentCache
 from davbridge.clock import Clock
 from davbridge.drivers.items import is_shown
+from davbridge.drivers.sequence import Sequences
 from davbridge.errors import NotFound, ParentNotFound, Unsupported
 from davbridge.graph.client import Graph
 from davbridge.graph.items import get_folder, get_item, list_children
@@ -63,6 +64,7 @@ class Tree:
         self.urls = urls
         self.clock = clock
         self.contents = contents
+        self.sequences = Sequences(clock)
 
     def ref(self, path: DavPath) -> ItemRef:
         """How to address `path` without a look-up: an item's own id where it is known."""
