@@ -15,6 +15,7 @@ import logging
 import os
 import shutil
 import struct
+import threading
 import uuid
 import zlib
 from collections.abc import Iterator, Sequence
@@ -44,6 +45,8 @@ _HEAD = struct.Struct("<4sI")
 _MAGIC = b"dvb1"
 _FULL_SECONDS = 60.0
 """How long nothing is kept after the disk refused a block."""
+_DRAFTS = 256
+"""The part of the bound that a process may have on disk for uploads under way: of 32 workers it is an eighth."""
 _LEFT_SECONDS = 600.0
 """Age of a half-written file that nobody is writing any more."""
 
@@ -74,6 +77,8 @@ class ContentCache:
         self._clock = clock
         self._index = index
         self._off_until = 0.0
+        self._lock = threading.Lock()
+        self._promised = 0
 
     @classmethod
     def open(cls, folder: Path, limit: int, clock: Clock) -> ContentCache:
@@ -168,6 +173,19 @@ class ContentCache:
             self._refused(error)
             self.discard(blocks)
 
+    def promise(self, size: int) -> bool:
+        """Whether there is room for an upload of `size` bytes, of which the index knows nothing yet."""
+        with self._lock:
+            if self._promised + size > self._limit // _DRAFTS:
+                return False
+            self._promised += size
+            return True
+
+    def give_back(self, size: int) -> None:
+        """The upload is over."""
+        with self._lock:
+            self._promised -= size
+
     def discard(self, blocks: Sequence[Written]) -> None:
         """Blocks that nobody wants."""
         for block in blocks:
@@ -178,7 +196,10 @@ class ContentCache:
         now = self._clock.now().timestamp()
         place = self._place(version, block.number)
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.utime(block.path, (now, now))
+        try:
+            os.utime(block.path, (now, now))
+        except FileNotFoundError:
+            return  # it took so long that another process has cleared it away
         os.replace(block.path, place)
         old = transaction.execute(
             "SELECT size FROM blocks WHERE version = ? AND number = ?", (version, block.number)
@@ -190,7 +211,7 @@ class ContentCache:
 
     def _make_room(self, transaction: Transaction) -> None:
         used = int(transaction.execute("SELECT bytes FROM usage").fetchone()[0])
-        while used > self._limit:
+        while used > self._limit - self._limit // 8:
             row = transaction.execute("SELECT version, number, size, used FROM blocks ORDER BY used LIMIT 1").fetchone()
             if row is None:
                 break

@@ -17,6 +17,7 @@ from davbridge.drivers.copying import copy
 from davbridge.drivers.downloading import check_match, file_url, open_file
 from davbridge.drivers.following import changes, search, sync_token
 from davbridge.drivers.items import to_item
+from davbridge.drivers.keeping import copied
 from davbridge.drivers.moving import move
 from davbridge.drivers.protocol import Changes, Download, Item, Quota, Span, Times, Written
 from davbridge.drivers.storing import NO_TIMES, store
@@ -144,7 +145,11 @@ class GraphDriver:
         if_absent: bool = False,
         times: Times | None = None,
     ) -> Written:
-        return store(self._tree, self._uploads, path, body, if_match=if_match, if_absent=if_absent, times=times)
+        tree = self._tree
+        with copied(self._contents, path.name, body) as upload:
+            written = store(tree, self._uploads, path, upload.body, if_match=if_match, if_absent=if_absent, times=times)
+            upload.stored(tree.known(path) if upload.filler else None, written.item.etag)
+        return written
 
     def require_account(self, path: DavPath) -> None:
         self._graph.require_account()

@@ -22,7 +22,7 @@ LARGE = random.Random(3).randbytes(32 << 20)
 @pytest.fixture(scope="module")
 def caching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A bridge that keeps contents."""
-    with running_world(tmp_path_factory.mktemp("caching"), cache="256M") as world:
+    with running_world(tmp_path_factory.mktemp("caching"), cache="512M") as world:
         yield world
 
 
@@ -177,3 +177,29 @@ def test_an_empty_file(world: World, dav: Dav, mount: str) -> None:
     world.emulator.drive(MOUNTS[mount]).put("/empty.bin", b"")
     for _ in range(2):
         assert dav.get("empty.bin", check=200).body == b""
+
+
+def test_own_uploads(world: World, dav: Dav, mount: str) -> None:
+    """What was stored through the bridge is read without Microsoft, and each version is its own."""
+    for data, status in ((OTHER[:300_000], 201), (OTHER[300_000:900_000], 204)):
+        dav.put("new.bin", data, check=status)
+        with world.emulator.calls.counting() as calls:
+            assert dav.get("new.bin", check=200).body == data
+        assert (calls.graph, calls.download) == (0, 0)
+        assert world.emulator.drive(MOUNTS[mount]).read("/new.bin") == data
+
+
+def test_uploads_that_are_rewritten(world: World, dav: Dav) -> None:
+    """What SharePoint may have changed comes from there."""
+    dav.put("a.docx", OTHER[:300_000], check=201)
+    with world.emulator.calls.counting() as calls:
+        assert dav.get("a.docx", check=200).body.startswith(OTHER[:300_000])
+    assert calls.download == 1
+
+
+def test_an_upload_that_fails(world: World, dav: Dav, mount: str) -> None:
+    """The version that is there stays what is read."""
+    dav.get("a.bin", check=200)
+    world.emulator.faults.add("put content", Status(507, code="quotaLimitReached"))
+    dav.put("a.bin", OTHER[:1000], check=507)
+    assert dav.get("a.bin", check=200).body == CONTENT

@@ -16,8 +16,8 @@ from davbridge.cache import BLOCK, ContentCache, Filler
 from davbridge.cache import contents as module
 from davbridge.clock import ManualClock, SystemClock
 
-LIMIT = 10 * (BLOCK + 64)
-"""Room for ten blocks."""
+LIMIT = 10 * (BLOCK + 64) * 8 // 7
+"""Room for ten blocks, and an eighth for uploads under way."""
 
 
 @pytest.fixture
@@ -86,6 +86,25 @@ def test_an_unknown_version(cache: ContentCache, tmp_path: Path) -> None:
             filler.close()
         assert kept(cache, "v", 1) == ([0] if stored else [])
         assert len(files(tmp_path / "content")) == stored
+
+
+def test_uploads_under_way(tmp_path: Path, clock: ManualClock) -> None:
+    """Together they have a small part of the bound; what is over makes room for others."""
+    cache = ContentCache.open(tmp_path / "content", 256 << 20, clock)
+    assert cache.promise(700_000)
+    assert not cache.promise(400_000)
+    cache.give_back(700_000)
+    assert cache.promise(1_000_000)
+    cache.close()
+
+
+def test_an_upload_whose_blocks_were_cleared_away(cache: ContentCache, tmp_path: Path) -> None:
+    """What is still there is kept."""
+    filler = Filler(cache, 0, 2 * BLOCK)
+    filler.write(data_of(1, 2 * BLOCK))
+    next((tmp_path / "content" / "new").iterdir()).unlink()
+    filler.keep("v", "etag")
+    assert len(kept(cache, "v", 2)) == 1
 
 
 def test_the_bound(cache: ContentCache, clock: ManualClock, tmp_path: Path) -> None:
