@@ -49,7 +49,7 @@ from davbridge.store.database import Database
 from davbridge.tokens import SignedInAccount, Upkeep, open_account
 from davbridge.transport import Gates, HostRules, StoredGates, Transport, storedgates
 
-READ_AHEAD_MEMORY = 128 << 20
+READ_AHEAD_MEMORY = 96 << 20
 """Bytes that all downloads of all workers may have fetched before their clients take them."""
 
 

@@ -104,6 +104,11 @@ class GraphDriver:
         """Whether the drive has been found."""
         return self._opened is not None
 
+    @property
+    def kept(self) -> int | None:
+        """Bytes of contents on disk; None where none are kept."""
+        return self._contents.used if self._contents else None
+
     def report(self) -> MirrorReport:
         """How the drive's mirror stands. Raises: as `probe`."""
         place, tree = self._open()

@@ -11,6 +11,7 @@ import pytest
 
 from davbridge.cache import BLOCK
 from davbridge.emulator.faults import Status
+from davbridge.figures import figures
 from tests.support.dav import Dav
 from tests.support.world import MOUNTS, World, running_world
 
@@ -170,6 +171,13 @@ def test_an_expired_address(world: World, dav: Dav, mount: str) -> None:
     world.emulator.faults.add("download", Status(401))
     assert dav.get("a.bin", check=200).body == CONTENT
     assert world.emulator.faults.pending == 0
+
+
+def test_the_figure(world: World, dav: Dav, mount: str) -> None:
+    """`/metrics` tells how much there is; of a policy that keeps nothing, nothing."""
+    dav.get("a.bin", check=200)
+    told = {gauge.labels["policy"]: gauge for gauge in figures(world.bridge.drivers) if "cache" in gauge.name}
+    assert told[mount].value >= len(CONTENT)
 
 
 def test_an_empty_file(world: World, dav: Dav, mount: str) -> None:
