@@ -1,6 +1,7 @@
-"""An empty WSGI application on the bridge's own edge: the floor under every small request that Python answers.
+"""An empty WSGI application: the floor under every small request that Python answers.
 
-Run as `python -m bench.floor PORT`: it answers everything with 207 and a short body.
+Run as `python -m bench.floor PORT [cheroot]`: it answers everything with 207 and a short body, on the bridge's own edge
+or on a stock cheroot.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import sys
 import threading
 from collections.abc import Iterable
 from typing import Any
+
+from cheroot.wsgi import Server
 
 from davbridge.edge import make_server
 
@@ -25,5 +28,8 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
 
 
 if __name__ == "__main__":
-    make_server(application, [f"127.0.0.1:{int(sys.argv[1])}"]).start()
+    port = int(sys.argv[1])
+    if sys.argv[2:] == ["cheroot"]:
+        Server(("127.0.0.1", port), application).start()
+    make_server(application, [f"127.0.0.1:{port}"]).start()
     threading.Event().wait()

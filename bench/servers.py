@@ -235,11 +235,11 @@ def _stock(work: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def helper(work: Path, module: str, prefix: str = "") -> Iterator[Server]:
+def helper(work: Path, module: str, prefix: str = "", *options: str) -> Iterator[Server]:
     """One of our own small servers: `bench.floor` or `bench.large`."""
     port = free_port()
     log = work / f"{module}.log"
-    with process([sys.executable, "-m", module, str(port)], log) as child:
+    with process([sys.executable, "-m", module, str(port), *options], log) as child:
         wait_for(port, child, log)
         yield Server(module, f"http://127.0.0.1:{port}", prefix, child.pid)
 

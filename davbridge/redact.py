@@ -40,16 +40,19 @@ _PATTERNS = (
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), r"\1 ***"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{10,}(\.[A-Za-z0-9_-]*)*"), "***"),
     (re.compile(r"((?:https?|wss?)://[^\s\"'<>?]+)\?[^\s\"'<>]+"), r"\1?***"),
-    # urllib3 logs and words its errors with host and path apart
+    # urllib3 logs and words its errors with host and path apart; the path of an upload session may be all its secret
+    (re.compile(r"(\"[A-Z]+ )/\S*( HTTP/)"), r"\1/***\2"),
+    (re.compile(r"(with url: )\S+"), r"\1***"),
     (re.compile(r"(\s/[^\s\"'<>?]*)\?[^\s\"'<>]+"), r"\1?***"),
     (
         re.compile(
-            r"(\"?(?:access_token|refresh_token|client_secret|device_code|id_token|code)\"?\s*[=:]\s*\"?)[^\s&\",}]+"
+            r"([\"']?(?:access_token|refresh_token|client_secret|client_assertion|code_verifier|device_code|id_token|code)"
+            r"[\"']?\s*[=:]\s*[\"']?)[^\s&\"',}]+"
         ),
         r"\1***",
     ),
 )
-_SIGNS = ("bearer", "basic", "eyj", "?", "token", "secret", "code")
+_SIGNS = ("bearer", "basic", "eyj", "?", "token", "secret", "code", "assertion", "http/", "with url")
 """What is in every text that one of the patterns matches, in lower case."""
 
 

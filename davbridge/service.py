@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +19,6 @@ from davbridge.claim import Claim
 from davbridge.clock import Clock, SystemClock
 from davbridge.config import Config
 from davbridge.errors import BridgeError, ConfigError
-from davbridge.redact import RedactingFilter
 
 log = logging.getLogger("davbridge")
 DRAIN_SECONDS = 30.0
@@ -28,18 +26,6 @@ Ready = Callable[[Sequence[str]], None]
 _SETTLE_SECONDS = 5.0
 _PROBE_SECONDS = 15.0
 _M_ARENA_MAX = -8
-
-
-def configure_logging(level: int = logging.INFO, who: str = "") -> None:
-    """Log lines to standard error, each through the filter that removes secrets. `who` stands in each of them."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(RedactingFilter())
-    # systemd's journal has its own clock
-    stamp = "" if os.environ.get("JOURNAL_STREAM") else "%(asctime)s "
-    handler.setFormatter(logging.Formatter(f"{stamp}%(levelname)s {who and who + ' '}%(name)s: %(message)s"))
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    for noisy in ("wsgidav", "urllib3", "msal", "websocket"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 def run(config: Config, *, ready: Ready | None = None) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests.support import leaks
 from tests.support.dav import Dav
 from tests.support.serving import serving, write_configuration
 from tests.support.world import MOUNTS, World, add_nginx, add_tls, running_world
@@ -16,6 +17,21 @@ from tests.support.world import MOUNTS, World, add_nginx, add_tls, running_world
 # a machine that is busy with something else is no reason to fail
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _watching() -> Iterator[None]:
+    """Every test is watched for leaks."""
+    with leaks.watching():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _no_leaks(_watching: None) -> Iterator[None]:
+    """No secret of the emulator's has come to light."""
+    leaks.found.clear()
+    yield
+    assert not leaks.found, "a secret came to light: " + "; ".join(leaks.found[:3])
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from cachetools import TTLCache
 
 from davbridge.auth.passwords import verify
 from davbridge.clock import Clock
+from davbridge.waiting import about_to_wait
 
 _REALM = 'Basic realm="davbridge", charset="UTF-8"'
 _REMEMBERED_SECONDS, _MOST_REMEMBERED = 300, 1024
@@ -83,6 +84,7 @@ class Gate:
             self._known[digest] = name, now + _REMEMBERED_SECONDS
 
     def _is_right(self, name: str, password: str, address: str) -> bool:
+        about_to_wait()
         with self._lock:
             failures = self._failures.get(address, 0)
         if failures >= _FREE_FAILURES:

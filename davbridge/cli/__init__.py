@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import click
@@ -32,6 +33,8 @@ for command in (demo, serve, login, status, check, hash_password_command):
 
 def main() -> None:
     """The console script. Exit status 78 for a wrong configuration, 1 for other failures."""
+    # without a handler, Python would print what libraries warn of, unredacted; a person is told by the command itself
+    logging.getLogger().addHandler(logging.NullHandler())
     try:
         cli(standalone_mode=False)
     except click.ClickException as error:

@@ -24,7 +24,7 @@ from davbridge.auth import hash_password
 from davbridge.config import load
 from davbridge.edge import parse_listen
 from davbridge.errors import ConfigError
-from davbridge.service import configure_logging
+from davbridge.logs import configure_logging
 from davbridge.workers import run
 
 if TYPE_CHECKING:

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
+from davbridge import deadline
 from davbridge.accounts import WORDS, scopes, settings, token_store
-from davbridge.app import state_folder
+from davbridge.app import build, state_folder
 from davbridge.cli.options import config_option, find_config
 from davbridge.cli.visitor import TerminalVisitor
 from davbridge.clock import SystemClock
-from davbridge.config import load
-from davbridge.errors import ConfigError
+from davbridge.config import Config, load
+from davbridge.errors import BridgeError, ConfigError
 from davbridge.tokens import sign_in
+
+_SECONDS = 30.0
 
 
 @click.command()
 @config_option
 @click.option("--paste", is_flag=True, help="With sign_in: browser: open none here; paste the address it ends at.")
 @click.option("--replace-account", is_flag=True, help="Let another Microsoft account take the former one's place.")
+@click.option("--check", "look", is_flag=True, help="Then look up the drives of the account's policies.")
 @click.argument("account", required=False)
-def login(config_file: Path | None, account: str | None, paste: bool, replace_account: bool) -> None:
+def login(config_file: Path | None, account: str | None, paste: bool, replace_account: bool, look: bool) -> None:
     """Sign a Microsoft account in, as its `sign_in` says. Without ACCOUNT: the only one there is.
 
     A bridge that runs takes the new sign-in with the next request.
@@ -41,3 +46,26 @@ def login(config_file: Path | None, account: str | None, paste: bool, replace_ac
     visitor = TerminalVisitor(paste=paste)
     who = sign_in(settings(config, account), store, clock, visitor, replace_account=replace_account)
     click.echo(f"{account}: signed in as {who}")
+    if replace_account:
+        click.echo("A bridge that runs still knows the former account's drives: restart it.")
+    if look:
+        sys.exit(_look(config, account))
+
+
+def _look(config: Config, account: str) -> int:
+    """A line for each policy of the account; 1 when one of its drives cannot be reached."""
+    clock, failed = SystemClock(), 0
+    bridge = build(config, clock)
+    try:
+        for name, driver in bridge.drivers.items():
+            if config.policies[name].account != account:
+                continue
+            try:
+                with deadline.within(clock, _SECONDS):
+                    click.echo(f"ok   {name}: {driver.probe()}")
+            except BridgeError as error:
+                click.echo(f"FAIL {name}: {error}")
+                failed = 1
+    finally:
+        bridge.close()
+    return failed

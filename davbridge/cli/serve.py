@@ -9,7 +9,7 @@ import click
 
 from davbridge.cli.options import config_option, find_config
 from davbridge.config import load
-from davbridge.service import configure_logging
+from davbridge.logs import configure_logging
 from davbridge.workers import run
 
 

@@ -120,7 +120,6 @@ class GraphDriver:
             self._opened[1].cache.clear()
             self._opened[1].urls.clear()
             self._opened[1].sequences.clear()
-        self._quota = None
 
     def stat(self, path: DavPath) -> Item:
         return self._shown(path, self._tree.find(path))
@@ -274,9 +273,18 @@ class GraphDriver:
     def quota(self) -> Quota | None:
         now = self._clock.monotonic()
         if self._quota is None or self._quota[0] < now:
-            told = get_drive(self._graph, self._open()[0].drive.id).quota
-            self._quota = (now + QUOTA_SECONDS, Quota(told.used, told.remaining) if told else None)
-        return self._quota[1]
+            place = self._open()[0]
+            # finding the drive a moment ago has told its quota, too
+            if self._quota is None or self._quota[0] < now:
+                self._keep_quota(get_drive(self._graph, place.drive.id))
+        return self._quota[1] if self._quota else None
+
+    def _keep_quota(self, drive: Drive) -> None:
+        told = drive.quota
+        self._quota = (
+            self._clock.monotonic() + QUOTA_SECONDS,
+            Quota(told.used, told.remaining) if told else None,
+        )
 
     @property
     def _tree(self) -> Tree:
@@ -295,6 +303,8 @@ class GraphDriver:
                 if self._watch is not None:
                     self._attend = self._watch(self._graph, place.drive.id, file)
                 self._opened = (place, tree)
+                if place.drive.quota:
+                    self._keep_quota(place.drive)
             return self._opened
 
     def _again(self, source: DavPath, work: Callable[[], Written]) -> Written:

@@ -1,93 +1,93 @@
-"""One request on the wire: strict about framing, since two readings of one message are how requests are smuggled.
+"""One request: its head is read in one piece, its body as the application asks for it, and its answer is framed.
 
-Facts: stack A12; RFC 9112 §6, §11.2.
+Strict, since two readings of one message are how requests are smuggled (facts: stack A12; RFC 9112 §6, §11.2).
 """
 
 from __future__ import annotations
 
 import re
+import time
+from email.utils import formatdate
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from cheroot.server import HTTPRequest
 
 from davbridge.edge.bodies import Chunked, KnownLength
+from davbridge.edge.head import Refused, bad, first_line, lines_of, read_headers
 
-_NAME = re.compile(rb"[!#$%&'*+.^`|~0-9A-Za-z-]+\Z")
-_BAD_VALUE = re.compile(rb"[\x00\r\n]")
-_ONLY_ONCE = {b"Content-Length", b"Transfer-Encoding", b"Host", b"Authorization", b"Destination", b"Expect"}
 _DRAINED, _DRAIN_SECONDS = 64 * 1024, 1.0
 """Bytes of an unwanted body that are read so that the connection can be used again, if they come at once."""
-
-
-def read_headers(source: Any, headers: dict[bytes, bytes]) -> None:
-    """Read the header section into `headers`, names in title case.
-
-    Names with an underscore are dropped: WSGI would not tell them from those with a hyphen.
-
-    Raises:
-        ValueError: anything that two programs could read in two ways.
-    """
-    while True:
-        line = source.readline()
-        if line == b"\r\n":
-            return
-        if not line.endswith(b"\r\n"):
-            raise ValueError("The headers end in the middle of a line.")
-        name, colon, value = line[:-2].partition(b":")
-        value = value.strip(b" \t")
-        if b"_" in name:
-            continue
-        if not colon or not _NAME.match(name) or _BAD_VALUE.search(value):
-            raise ValueError("A header is malformed.")
-        key = name.title()
-        if key in headers:
-            if key in _ONLY_ONCE:
-                raise ValueError(f"{key.decode()} was sent twice.")
-            value = headers[key] + b", " + value
-        headers[key] = value
+_JOINED = 64 * 1024
+"""Up to this size a block goes out together with the head."""
+_QUOTED_SLASH = re.compile(rb"(?i)%2F")
+_date = (0, b"")
 
 
 class EdgeRequest(HTTPRequest):
-    """cheroot's request with our reading of headers and bodies."""
+    """cheroot's request, read and answered our way. `environ`: what the headers are in WSGI's."""
 
-    def __init__(self, server: Any, conn: Any, proxy_mode: bool = True, strict_mode: bool = True) -> None:
-        # proxy mode: absolute request targets are taken, as RFC 9112 §3.2.2 demands of every server
-        super().__init__(server, conn, proxy_mode=proxy_mode, strict_mode=strict_mode)
+    def __init__(self, server: Any, conn: Any) -> None:
+        super().__init__(server, conn)
+        self.environ: dict[str, str] = {}
         self._waits_for_continue = False
+        self._head = b""
 
-    def read_request_headers(self) -> bool:
-        """Read and check the headers; answer 400 and close for what is not clear."""
+    def parse_request(self) -> None:
+        """Read and check the head. `ready` when it is one; else it has been refused."""
+        self.started_request = True
         try:
-            read_headers(self.rfile, self.inheaders)
-            self._check_framing()
-        except ValueError as error:
+            self._parse()
+        except Refused as refused:
             self.close_connection = True
-            self.simple_response("400 Bad Request", str(error))
-            return False
-        self.conn.take_time()
-        tokens = {token.strip().lower() for token in self.inheaders.get(b"Connection", b"").split(b",")}
+            # the rest may still be on its way: closing at once would reset the connection before it has read the answer
+            self.conn.lingers = True
+            self.simple_response(refused.status, str(refused))
+            return
+        self.ready = True
+
+    def _parse(self) -> None:
+        stream = self.conn.rfile
+        head = stream.read_head() if stream.has_head() else None
+        if head is None or len(head) > self.server.max_request_header_size:
+            raise Refused("413 Request Entity Too Large", "The headers are too long.")
+        lines = lines_of(head)
+        self.method, self.uri, scheme, self.response_protocol = first_line(lines[0])
+        self.request_protocol = lines[0][-8:]
+        self.scheme = scheme or self.scheme
+        self.inheaders, self.environ = read_headers(lines)
+        self._check_framing()
+        wanted = self.inheaders.get(b"Connection")
+        tokens = {token.strip().lower() for token in wanted.split(b",")} if wanted else ()
         self.close_connection = b"close" in tokens or (
             self.response_protocol != "HTTP/1.1" and b"keep-alive" not in tokens
         )
-        expect = self.inheaders.get(b"Expect", b"").lower()
-        if expect and expect != b"100-continue":
-            self.close_connection = True
-            self.simple_response("417 Expectation Failed")
-            return False
-        self._waits_for_continue = expect == b"100-continue" and self.response_protocol == "HTTP/1.1"
-        return True
+        expect = self.inheaders.get(b"Expect")
+        if expect and expect.lower() != b"100-continue":
+            raise Refused("417 Expectation Failed")
+        self._waits_for_continue = bool(expect) and self.response_protocol == "HTTP/1.1"
 
     def _check_framing(self) -> None:
         length, coding = self.inheaders.get(b"Content-Length"), self.inheaders.get(b"Transfer-Encoding")
         if length is not None and not (length.isdigit() and len(length) < 19):
-            raise ValueError("The Content-Length is malformed.")
-        if coding is not None and length is not None:
-            raise ValueError("Content-Length and Transfer-Encoding exclude each other.")
-        if coding is not None and (coding.lower() != b"chunked" or self.response_protocol != "HTTP/1.1"):
-            raise ValueError("The Transfer-Encoding is not supported.")
+            raise bad("The Content-Length is malformed.")
+        if coding is not None:
+            if length is not None:
+                raise bad("Content-Length and Transfer-Encoding exclude each other.")
+            if coding.lower() != b"chunked" or self.response_protocol != "HTTP/1.1":
+                raise bad("The Transfer-Encoding is not supported.")
+            self.chunked_read = True
         if self.response_protocol == "HTTP/1.1" and b"Host" not in self.inheaders:
-            raise ValueError("The Host header is missing.")
-        self.chunked_read = coding is not None
+            raise bad("The Host header is missing.")
+
+    def split_target(self) -> tuple[bytes, bytes]:
+        """The target's path, decoded except for slashes, and its query."""
+        path, _, query = self.uri.partition(b"?")
+        if self.scheme + b"://" == path[: len(self.scheme) + 3]:
+            path = b"/" + path[len(self.scheme) + 3 :].partition(b"/")[2]
+        if b"%" in path:
+            path = b"%2F".join(map(unquote_to_bytes, _QUOTED_SLASH.split(path)))
+        return path, query
 
     def respond(self) -> None:
         """Let the application answer."""
@@ -97,48 +97,64 @@ class EdgeRequest(HTTPRequest):
         else:
             self.rfile = KnownLength(self.conn.rfile, int(self.inheaders.get(b"Content-Length", 0)), before)
         self.server.gateway(self).respond()
-        if self.ready:
-            self.ensure_headers_sent()
+        self.ensure_headers_sent()
         if self.chunked_write:
-            self.conn.wfile.write(b"0\r\n\r\n")
+            self._send(b"0\r\n\r\n")
+        elif self._head:
+            self._send(b"")
 
     def _continue(self) -> None:
         self._waits_for_continue = False
         self.conn.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def send_headers(self) -> None:
-        """Decide whether the connection can be used again, then send the headers."""
-        if (b"Connection", b"close") in self.outheaders:
+        """Decide on the framing and on whether the connection can be used again; the head goes out with the body."""
+        names = {name.lower(): value for name, value in self.outheaders}
+        status = int(self.status[:3])
+        if names.get("connection") == "close" or status == 413 or not self.server.ready:
             self.close_connection = True
+        lines = [f"HTTP/1.1 {self.status}\r\n"]
+        lines += [f"{name}: {value}\r\n" for name, value in self.outheaders]
+        if "content-length" not in names and status >= 200 and status not in (204, 205, 304):
+            if self.response_protocol == "HTTP/1.1" and self.method != b"HEAD":
+                self.chunked_write = True
+                lines.append("Transfer-Encoding: chunked\r\n")
+            else:
+                self.close_connection = True
         if not self.close_connection and not self._drained():
             self.close_connection = True
         if self.close_connection and self._unread():
             # the client may still be sending: closing at once would reset it before it has read the answer
             self.conn.lingers = True
-        super().send_headers()
-
-    def read_request_line(self) -> bool:
-        """Read the first line; 400 for a target that is no URI."""
-        try:
-            return bool(super().read_request_line())  # type: ignore[no-untyped-call] # cheroot types it partly
-        except ValueError:  # half an IPv6 address
-            self.close_connection = True
-            self.simple_response("400 Bad Request", "Malformed Request-URI")
-            return False
+        if "connection" not in names:
+            if self.close_connection:
+                lines.append("Connection: close\r\n")
+            elif self.response_protocol != "HTTP/1.1":
+                lines.append(f"Connection: Keep-Alive\r\nKeep-Alive: timeout={self.server.timeout}\r\n")
+        text = "".join(lines)
+        if text.count("\n") != text.count("\r\n") or "\0" in text:
+            raise ValueError("a header of the answer holds a line's end")
+        end = b"\r\n" if "date" in names else b"Date: " + _now() + b"\r\n\r\n"
+        self._head = text.encode("latin-1") + self.server.server_line + end
 
     def write(self, chunk: bytes) -> None:
         """Send a block of the body; for HEAD there is none, whatever the application has made (RFC 9110 §9.3.2).
 
         It would be taken for the beginning of the next answer.
         """
-        if self.method != b"HEAD":
-            super().write(chunk)
+        if self.method == b"HEAD":
+            return
+        if self.chunked_write:
+            chunk = b"%x\r\n%b\r\n" % (len(chunk), chunk)
+        self._send(chunk)
 
-    def simple_response(self, status: Any, msg: str = "") -> None:
-        """cheroot's own answers, to what it could not read: the rest of that may still be on its way."""
-        if str(status)[:3] in ("400", "413", "414", "417"):
-            self.conn.lingers = True
-        super().simple_response(status, msg)
+    def _send(self, data: bytes) -> None:
+        """One `send` for a small answer, which is then one packet, too."""
+        head, self._head = self._head, b""
+        if head and len(data) > _JOINED:
+            self.conn.wfile.write(head)
+            head = b""
+        self.conn.wfile.write(head + data if head else data)
 
     def _unread(self) -> bool:
         return not self.rfile.finished if self.chunked_read else self.rfile.remaining > 0
@@ -159,5 +175,14 @@ class EdgeRequest(HTTPRequest):
         except OSError:
             return False
         finally:
-            self.conn.take_time()
+            self.conn.rfile.hurry(None)
         return bool(self.rfile.finished)
+
+
+def _now() -> bytes:
+    """The Date of this second."""
+    global _date  # noqa: PLW0603 - a copy for all threads; two that renew it write the same
+    second = int(time.time())
+    if _date[0] != second:
+        _date = second, formatdate(second, usegmt=True).encode()
+    return _date[1]

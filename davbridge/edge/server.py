@@ -1,17 +1,11 @@
-"""The listening servers: one cheroot server an address, all with one application.
-
-A fresh connection waits in the selector until its header is complete, so that a client which connects and says nothing,
-or one letter a minute, holds a file descriptor and no thread (facts: stack B5).
-"""
+"""The listening servers: one cheroot server an address, all with one application."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +14,11 @@ from cheroot.ssl import Adapter
 from cheroot.wsgi import Server
 
 from davbridge.edge.addresses import check_free, parse_listen, refused, shown
-from davbridge.edge.connection import EdgeConnection, make_file
+from davbridge.edge.connection import EdgeConnection
+from davbridge.edge.crew import Crew
+from davbridge.edge.gateway import EdgeGateway, constant_environ
 from davbridge.edge.places import Place
 from davbridge.errors import ConfigError
-
-_PEEK = 65536
 
 
 @dataclass(frozen=True)
@@ -37,16 +31,17 @@ class Tls:
 
 @dataclass(frozen=True)
 class Limits:
-    """Threads of each listener; seconds for a header, and for each read and write after it; bytes of a header."""
+    """Threads of each listener, made when they are needed; seconds for a header, and for each read and write after it;
+    bytes of a header."""
 
-    threads: int = 64
+    threads: int = 128
     header_seconds: float = 10.0
     timeout: float = 90.0
     header_bytes: int = 64 * 1024
 
 
 class _TlsAdapter(Adapter):
-    """TLS whose handshake is done later, by a worker: in the selector it would stop everybody (cheroot #748)."""
+    """TLS whose handshake is done later, as its bytes come: at once it would stop everybody (cheroot #748)."""
 
     def __init__(self, tls: Tls) -> None:
         try:
@@ -67,28 +62,27 @@ class _TlsAdapter(Adapter):
         return {"wsgi.url_scheme": "https", "HTTPS": "on"}
 
     def makefile(self, sock: Any, mode: str = "r", bufsize: int = -1) -> Any:
-        return make_file(sock, mode)
+        raise NotImplementedError("a connection makes its own stream")
 
 
 class Listener(Server):
     """One address."""
 
-    ConnectionClass = EdgeConnection
-    keep_alive_conn_limit = None  # type: ignore[assignment] # cheroot means "no limit" by it
     _connections: Any
 
     def __init__(self, address: Any, application: Any, tls: Tls | None, limits: Limits) -> None:
         super().__init__(
-            address,
-            application,
-            numthreads=limits.threads,
-            request_queue_size=1024,
-            timeout=int(limits.timeout),
-            server_name="davbridge",
+            address, application, request_queue_size=1024, timeout=int(limits.timeout), server_name="davbridge"
         )
+        self.gateway = EdgeGateway
+        self.server_line = f"Server: {self.server_name}\r\n".encode()
         self.max_request_header_size = limits.header_bytes
         self.header_seconds = limits.header_seconds
         self.ssl_adapter = _TlsAdapter(tls) if tls else None
+        self.environ: dict[str, Any] = {}
+        self._crew = Crew(limits.threads)
+        # cheroot's own threads would be started by `prepare`
+        self.requests = _NoThreads()
         self._given: socket.socket | None = None
         self._open: set[EdgeConnection] = set()
         self._open_lock = threading.Lock()
@@ -100,9 +94,45 @@ class Listener(Server):
         self.reuse_port = place.listening is None
 
     def prepare(self) -> None:
+        """Bind and listen.
+
+        Raises:
+            OSError: the address is in use, or not ours.
+        """
         super().prepare()
+        self._connections.close()
         # of several processes with one socket, those that come too late must not wait for the next connection
         self.socket.settimeout(0)
+        port = str(self.bind_addr[1]) if isinstance(self.bind_addr, tuple) else ""
+        self.environ = constant_environ(self.server_name, self.software, port)
+        self._crew.open(self.socket, self._accept)
+
+    def serve(self) -> None:
+        """Serve until `stop`."""
+        self._crew.run()
+
+    def stop(self) -> None:
+        """Take no new requests; returns when those under way are answered."""
+        if not self.ready:
+            return
+        self.ready = False
+        self._crew.stop()
+        self.socket.close()
+        self._crew.join()
+
+    def _accept(self) -> EdgeConnection | None:
+        try:
+            sock, address = self.socket.accept()
+        except (BlockingIOError, InterruptedError, ConnectionError):
+            return None
+        environ: dict[str, str] = {}
+        if self.ssl_adapter is not None:
+            sock, environ = self.ssl_adapter.wrap(sock)
+        connection = EdgeConnection(self, sock)
+        if isinstance(address, tuple):
+            connection.remote_addr, connection.remote_port = address[:2]
+        connection.ssl_env = environ
+        return connection
 
     def bind(self, family: int, type: int, proto: int = 0) -> Any:  # noqa: A002 - cheroot's name
         """Bind a TCP socket, or take the given one."""
@@ -137,42 +167,6 @@ class Listener(Server):
         with self._open_lock:
             self._open.discard(connection)
 
-    def process_conn(self, conn: EdgeConnection) -> None:
-        """Hand a connection to a worker once it has something to say (called by the selector's thread)."""
-        if conn.rfile.has_data() or self._ready(conn):
-            conn.waiting_since = None
-            super().process_conn(conn)
-
-    def _ready(self, conn: EdgeConnection) -> bool:
-        """Whether a whole header is there; else the connection has gone back to wait, or was closed."""
-        encrypted = isinstance(conn.socket, ssl.SSLSocket)
-        raw = socket.socket(fileno=os.dup(conn.socket.fileno()))
-        try:
-            raw.settimeout(0)
-            try:
-                seen = raw.recv(_PEEK, socket.MSG_PEEK)
-            except BlockingIOError:
-                self._connections.put(conn)
-                return False
-            except OSError:
-                conn.close()
-                return False
-            whole = conn.rfile.buffered() + seen
-            if encrypted or not seen or b"\r\n\r\n" in whole or len(whole) >= self.max_request_header_size:
-                _wake_at(raw, 1)
-                return True  # an end, too, is the worker's to see
-            if conn.waiting_since is None:
-                conn.waiting_since = time.monotonic()
-            if time.monotonic() - conn.waiting_since > self.header_seconds:
-                conn.close()
-                return False
-            # the selector shall wake for more than we have seen, not for that
-            _wake_at(raw, len(seen) + 1)
-            self._connections.put(conn)
-            return False
-        finally:
-            raw.close()
-
     def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
         """cheroot's own log: through ours, and only what is wrong."""
         import logging  # noqa: PLC0415 - cheroot's hook is the only user
@@ -185,9 +179,9 @@ class Listener(Server):
         cutter = threading.Timer(seconds, self._cut)
         cutter.daemon = True
         cutter.start()
-        self.shutdown_timeout = seconds
         self.stop()
         cutter.cancel()
+        cutter.join()
 
     def _cut(self) -> None:
         with self._open_lock:
@@ -197,9 +191,11 @@ class Listener(Server):
                 connection.socket.shutdown(socket.SHUT_RDWR)
 
 
-def _wake_at(sock: socket.socket, size: int) -> None:
-    with contextlib.suppress(OSError):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
+class _NoThreads:
+    """In the place of cheroot's pool."""
+
+    def start(self) -> None:
+        """None."""
 
 
 class EdgeServer:

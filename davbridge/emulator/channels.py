@@ -13,7 +13,6 @@ import time
 import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from davbridge.emulator.answers import answer, context
 from davbridge.emulator.clock import text
@@ -21,9 +20,7 @@ from davbridge.emulator.drives import Drive
 from davbridge.emulator.httpd import Request, Response
 from davbridge.emulator.problems import Problem
 from davbridge.emulator.websocket import Closed, WebSocket, accept
-
-if TYPE_CHECKING:
-    from davbridge.emulator.world import World
+from davbridge.emulator.world import World, secret
 
 NAMESPACE = "/notifications"
 LIFETIME = timedelta(hours=1)
@@ -45,7 +42,7 @@ class Ticket:
 def socket_io(world: World, drive: Drive, request: Request) -> Response:
     """`GET …/root/subscriptions/socketIo`: an address to connect to, good for an hour."""
     ticket = Ticket(str(uuid.uuid4()), drive, world.clock.now() + LIFETIME)
-    token = secrets.token_urlsafe(24)
+    token = secret(24)
     world.tickets[token] = ticket
     url = f"{world.content_url}{NAMESPACE}?token={token}&applicationId={world.client_id}"
     expires = text(ticket.expires)

@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, fields
 
+from cryptography.x509 import load_pem_x509_certificate
+
 from davbridge.emulator import faults
 from davbridge.emulator.blobs import Blob
 from davbridge.emulator.httpd import Request, Response
@@ -28,7 +30,7 @@ def control_application(world: World) -> Callable[[Request], Response]:
 
     `POST /line {latency, rate}`: seconds a request, bytes a second a connection.
     Of a `drive`: `POST /generate {folders, files_per_folder, fanout}`, `POST /store {folder, names, text}`, and
-    `POST /expire`.
+    `POST /expire`. Of the app registration: `POST /register {certificate: PEM}` or `{federated_token}`.
     """
 
     def application(request: Request) -> Response:
@@ -72,6 +74,11 @@ def _act(world: World, request: Request) -> object:
                 drive.store(folder, name, Blob.of(body["text"].encode()), "replace")
         case "POST", "/expire":
             world.drives[body["drive"]].expire()
+        case "POST", "/register":
+            if "certificate" in body:
+                world.certificates.append(load_pem_x509_certificate(body["certificate"].encode()))
+            if "federated_token" in body:
+                world.federated_tokens.add(body["federated_token"])
         case _:
             raise KeyError(request.path)
     return {}

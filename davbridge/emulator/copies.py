@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from itertools import islice
 
 from davbridge.emulator.addressing import Target
@@ -11,7 +10,7 @@ from davbridge.emulator.drives import Conflict, Drive, Item
 from davbridge.emulator.httpd import Request, Response
 from davbridge.emulator.items import new_parent
 from davbridge.emulator.problems import Problem, bad_request, not_found
-from davbridge.emulator.world import Copying, World
+from davbridge.emulator.world import Copying, World, secret
 
 LARGEST = 30_000
 
@@ -34,7 +33,7 @@ def copy_item(world: World, target: Target, request: Request) -> Response:
         raise Problem(403, "accessDenied", "Copies between personal and business drives are not possible")
     parent = new_parent(world, where, {**reference, "driveId": where.id}) if reference else drive.parent_of(item)
     assert parent is not None
-    token = secrets.token_hex(16)
+    token = secret(16)
     # in the query only; in the body it is not looked at, and on personal drives nowhere
     conflict = request.query.get("@microsoft.graph.conflictBehavior", "fail") if drive.business else "fail"
     started = world.clock.monotonic()

@@ -23,7 +23,7 @@ from davbridge.emulator.line import Line
 from davbridge.emulator.proxy import Proxy
 from davbridge.emulator.quirks import Quirks
 from davbridge.emulator.tls import make_certificates
-from davbridge.emulator.world import SITE_HOST, TENANT, Site, World
+from davbridge.emulator.world import SITE_HOST, TENANT, Site, World, secret
 
 USER = f"alice@{TENANT}"
 TEBIBYTE = 1 << 40
@@ -232,6 +232,7 @@ class Emulator:
             "ca_file": self.ca_file,
             "proxy_url": self.proxy_url,
             "control_url": self.control_url,
+            "identity_url": self.identity_url,
             "tenant": self.tenant,
             "client_id": self.client_id,
             "client_secret": self.client_secret,
@@ -274,7 +275,7 @@ def _make_world(folder: Path) -> World:
         quirks=Quirks(),
         user=USER,
         client_id=str(uuid.uuid4()),
-        client_secret=f"emulated~{uuid.uuid4().hex}",
+        client_secret=f"emulated~{secret(16)}",
         drives=drives,
         site=Site(site_id, site_path, "Team", [documents, archive]),
         root_site=Site(f"{SITE_HOST},{uuid.uuid4()},{uuid.uuid4()}", "", "Communication site", []),

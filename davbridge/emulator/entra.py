@@ -18,7 +18,7 @@ from davbridge.emulator.assertions import authenticate
 from davbridge.emulator.calls import Call
 from davbridge.emulator.httpd import Request, Response
 from davbridge.emulator.refusal import Refused
-from davbridge.emulator.world import TENANT, TENANT_ID, USER_ID, Token, World
+from davbridge.emulator.world import TENANT, TENANT_ID, USER_ID, Token, World, secret
 
 TOKEN_SECONDS = 3900
 DEVICE_SECONDS = 900
@@ -156,7 +156,7 @@ class Entra:
 
     def issue(self, user: str, seconds: int = TOKEN_SECONDS, claims: str = "") -> str:
         """A fresh access token; `user` empty for an application's own. `claims`: what was asked for (§10.8)."""
-        token = "emulated." + secrets.token_urlsafe(48)
+        token = "emulated." + secret(48)
         self.world.tokens[token] = Token(user, self.world.clock.now() + timedelta(seconds=seconds), claims=claims)
         return token
 
@@ -165,7 +165,7 @@ class Entra:
         user = self.world.user
         more = {}
         if "offline_access" in scope.split():
-            more["refresh_token"] = "0.R" + secrets.token_urlsafe(48)
+            more["refresh_token"] = "0.R" + secret(48)
             self.world.refresh_tokens[more["refresh_token"]] = user
         claims = {
             "preferred_username": user,
@@ -221,7 +221,7 @@ class Entra:
             raise Refused("invalid_client", 7000218, text, 401)
         if not scope:
             raise Refused("invalid_request", 900144, "The request body must contain the following parameter: 'scope'.")
-        code = secrets.token_urlsafe(24)
+        code = secret(24)
         user_code = secrets.token_hex(4).upper()
         expires = self.world.clock.now() + timedelta(seconds=DEVICE_SECONDS)
         self.devices[code] = Device(user_code, expires, scope)
@@ -260,7 +260,7 @@ class Entra:
         if query.get("client_id") != self.world.client_id or not _REGISTERED.fullmatch(redirect):
             # never by redirect: the address is not to be trusted
             raise Refused("invalid_request", 50011, f"The redirect URI '{redirect}' does not match the registration.")
-        code = secrets.token_urlsafe(24)
+        code = secret(24)
         expires = self.world.clock.now() + timedelta(minutes=1)
         self.codes[code] = Code(
             query.get("code_challenge", ""), redirect, query.get("nonce", ""), query.get("scope", ""), expires

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 from datetime import timedelta
 
 from davbridge.emulator.addressing import Target
@@ -15,7 +14,7 @@ from davbridge.emulator.httpd import BLOCK, Drop, Request, Response
 from davbridge.emulator.items import conflict_of, shown
 from davbridge.emulator.problems import Problem, bad_request, name_taken, not_found
 from davbridge.emulator.views import Json
-from davbridge.emulator.world import OFFICE, Session, World
+from davbridge.emulator.world import OFFICE, Session, World, secret
 
 UNIT = 327_680
 LARGEST_FRAGMENT = 62_914_560
@@ -127,7 +126,7 @@ def create_session(world: World, target: Target, request: Request) -> Response:
         and found is not None
         and "if-match" in request.headers
     )
-    token = secrets.token_urlsafe(32)
+    token = secret(32)
     if found is None and world.quirks.session_placeholder and drive.business:
         placeholder, _ = drive.store(parent, name, Blob.of(b""), "fail")
         placeholder.placeholder = True

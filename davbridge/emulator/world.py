@@ -33,6 +33,13 @@ USER_ID = "8b1d5f9e-0000-4000-8000-000000000001"
 SITE_HOST = "contoso.sharepoint.com"
 DOWNLOAD_SECONDS = 300
 OFFICE = (".docx", ".xlsx", ".pptx")
+MARK = "hush-"
+"""In all that the emulator gives out and that is nobody else's business: who finds it in a log has found a leak."""
+
+
+def secret(size: int) -> str:
+    """A new one, recognisable by `MARK`; `size` in bytes of randomness."""
+    return MARK + secrets.token_urlsafe(size)
 
 
 @dataclass
@@ -129,7 +136,7 @@ class World:
     federated_tokens: set[str] = field(default_factory=set)
     secret_expired: bool = False
     identities: set[str] = field(default_factory=set)
-    identity_header: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+    identity_header: str = field(default_factory=lambda: secret(12))
     key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
 
     def drive(self, drive_id: str) -> Drive:
@@ -154,7 +161,7 @@ class World:
 
     def sign(self, drive: Drive, item: Item, version: str, expires: int) -> str:
         message = f"{drive.id}|{item.id}|{version}|{expires}".encode()
-        return hmac.new(self.key, message, hashlib.sha256).hexdigest()
+        return MARK + hmac.new(self.key, message, hashlib.sha256).hexdigest()
 
     def after_upload(self, drive: Drive, item: Item) -> None:
         """What SharePoint does with an Office file once it has answered (§12.1)."""

@@ -18,26 +18,30 @@ from davbridge.clock import Clock
 from davbridge.errors import BadUpstream, BridgeError, Busy, ConfigError, NeedsSignIn
 from davbridge.redact import Secret
 from davbridge.tokens.asking import Asking
+from davbridge.tokens.failures import Throttled
 from davbridge.tokens.http import Http
 from davbridge.tokens.record import Grant, Record
 from davbridge.tokens.settings import AccountSettings
 from davbridge.tokens.store import Refreshing, Stamp, TokenFile, TokenStore
 from davbridge.tokens.trouble import told_once
 
-_AGAIN = 15.0
+_AGAIN, _EARLY = 15.0, 5.0
 _NEEDS_SIGN_IN_SECONDS, _MISTAKE_SECONDS = 900.0, 30.0
 """How long a refusal that time does not mend is believed, while nobody signs in or changes a secret."""
+_TELL_SECONDS = 3600.0
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class _Held:
-    """The token in use; times are monotonic."""
+    """The token in use, of which sign-in it is, and the file's `stamp` when it was looked at; times are monotonic."""
 
     token: Secret
     renews: float
     ends: float
+    signed_in: float
+    stamp: Stamp
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ class SignedInAccount:
         self._held: _Held | None = None
         self._dead: Secret | None = None
         self._refusal: _Refusal | None = None
+        self._told, self._told_until = "", 0.0
+        self._unsaved: tuple[Stamp, Record] | None = None
         self._rounds = 0
         self._failure: BridgeError | None = None
 
@@ -80,12 +86,29 @@ class SignedInAccount:
         held = self._held
         if held is None or held.token == refused or self.clock.monotonic() >= held.ends:
             return None
-        return held
+        stamp = self.store.stamp(self.settings.name)
+        return held if stamp == held.stamp else self._of_this_sign_in(held, stamp)
+
+    def _of_this_sign_in(self, held: _Held, stamp: Stamp) -> _Held | None:
+        """`held`, unless somebody has signed in since: as somebody else, perhaps, or with more permissions."""
+        try:
+            record = self.store.peek(self.settings.name)
+        except BridgeError:
+            return held  # it is told when the next token is needed
+        if record.signed_in not in (0.0, held.signed_in):
+            return None
+        kept = replace(held, stamp=stamp)
+        if self._held is held:
+            self._held = kept
+        return kept
 
     def _renewed(self, held: _Held) -> Secret:
         """A new token before the held one ends; that one while another process is at it, or Microsoft in trouble."""
+        left = deadline.current(self.clock).remaining()
         try:
-            return self._locked(lambda file: self._adopt_or_ask(file, None, None, early=True), patience=0.0)
+            # a service that hangs must not use up the time of a request whose token is good
+            with deadline.within(self.clock, min(_EARLY, left / 2)):
+                return self._locked(lambda file: self._adopt_or_ask(file, None, None, early=True), patience=0.0)
         except BridgeError as error:
             now = self.clock.monotonic()
             if not isinstance(error, NeedsSignIn | Refreshing):  # one is logged where it was found, one is no trouble
@@ -126,19 +149,39 @@ class SignedInAccount:
 
     def _locked(self, act: Callable[[TokenFile], Secret], patience: float) -> Secret:
         self._still_refused()
-        with self.store.locked(self.settings.name, patience=patience) as file:
-            return act(file)
+        try:
+            with self.store.locked(self.settings.name, patience=patience) as file:
+                return act(file)
+        except (NeedsSignIn, ConfigError) as error:
+            told = self._was_told(error)
+            if self._refusal is None or self._refusal.error is not error:
+                self._believe(error, _MISTAKE_SECONDS)  # a file that cannot be read, or not be opened
+                if isinstance(error, NeedsSignIn) and not told:
+                    log.error("%s", error)
+            if isinstance(error, ConfigError) and told:
+                raise _again(error) from None
+            raise
+
+    def _was_told(self, error: BridgeError) -> bool:
+        """Whether it is nothing new for the log: found anew each half minute, a mistake would fill it."""
+        now = self.clock.monotonic()
+        if self._told == str(error) and now < self._told_until:
+            return True
+        self._told, self._told_until = str(error), now + _TELL_SECONDS
+        return False
 
     def _adopt_or_ask(self, file: TokenFile, refused: Secret | None, claims: str | None, *, early: bool) -> Secret:
         record = file.read()
         if (grant := self._usable(record, early=early)) is not None:
-            return self._take(grant)  # another process has refreshed
+            return self._take(grant, record)  # another process has refreshed
         return self._ask(file, record, claims, patient=not early)
 
     def _ask(self, file: TokenFile, record: Record, claims: str | None, *, patient: bool) -> Secret:
+        if self._unsaved is not None and self._unsaved[0] == self.store.stamp(self.settings.name):
+            record = self._unsaved[1]
         try:
             fresh = self.asking.refreshed(record, claims, patient=patient)
-        except (NeedsSignIn, ConfigError) as error:
+        except (NeedsSignIn, ConfigError, Throttled) as error:
             self._note(file, record, error, claims)
             raise
         grant = fresh.grant
@@ -146,12 +189,14 @@ class SignedInAccount:
             raise BadUpstream("a refresh without a token")
         try:
             file.write(fresh)
+            self._unsaved = None
         except ConfigError as error:
-            # a full disk: the token is good all the same, and the file still holds the former sign-in
+            # a full disk: the token is good all the same, and the next refresh begins where this one ended
             log.error("account %r: %s", self.settings.name, error)
+            self._unsaved = (self.store.stamp(self.settings.name), fresh)
         if record.trouble is not None:
             log.info("account %r: the sign-in works again", self.settings.name)
-        return self._take(grant)
+        return self._take(grant, fresh)
 
     def _usable(self, record: Record, *, early: bool) -> Grant | None:
         """The stored token, if it is another one than the refused, made with our settings, and good."""
@@ -164,19 +209,31 @@ class SignedInAccount:
         good = grant.obtained <= now + 60 and now < (grant.renews if early else grant.ends)
         return grant if good and not dead else None
 
-    def _take(self, grant: Grant) -> Secret:
+    def _take(self, grant: Grant, record: Record) -> Secret:
         now, wall = self.clock.monotonic(), self.clock.now().timestamp()
         token = Secret(grant.token)
-        self._held = _Held(token, now + grant.renews - wall, now + grant.ends - wall)
-        self._refusal = None
+        stamp = self.store.stamp(self.settings.name)
+        self._held = _Held(token, now + grant.renews - wall, now + grant.ends - wall, record.signed_in, stamp)
+        self._refusal, self._told = None, ""
         return token
 
     def _note(self, file: TokenFile, record: Record, error: BridgeError, claims: str | None) -> None:
         """Remember what time does not mend, here and (a sign-in that has ended) in the file, and log it once."""
         told_once(self, file, record, error, claims)
-        seconds = _NEEDS_SIGN_IN_SECONDS if isinstance(error, NeedsSignIn) else _MISTAKE_SECONDS
+        seconds = error.retry_after if isinstance(error, Throttled) else _MISTAKE_SECONDS
+        self._believe(error, _NEEDS_SIGN_IN_SECONDS if isinstance(error, NeedsSignIn) else seconds)
+
+    def _believe(self, error: BridgeError, seconds: float) -> None:
         until = self.clock.monotonic() + seconds
         self._refusal = _Refusal(error, until, self.store.stamp(self.settings.name))
+
+    @property
+    def refusal(self) -> str:
+        """What somebody must mend, while it is believed; empty when nothing is known."""
+        refusal = self._refusal
+        if refusal is None or isinstance(refusal.error, Throttled) or self.clock.monotonic() >= refusal.until:
+            return ""
+        return str(refusal.error)
 
     def _still_refused(self) -> None:
         refusal = self._refusal
@@ -188,7 +245,8 @@ class SignedInAccount:
 
     def forget(self) -> None:
         """Know nothing but what is in the store."""
-        self._held = self._dead = self._refusal = self._failure = None
+        self._held = self._dead = self._refusal = self._failure = self._unsaved = None
+        self._told = ""
 
     def close(self) -> None:
         self.asking.http.close()

@@ -37,7 +37,8 @@ ADVICE: dict[int, Advice] = {
         {
             (50173,): "the sign-in was revoked, by a new password or an administrator: {login}",
             (700082,): "the sign-in was not used for 90 days and has ended: {login}",
-            (70008, 700003): "the sign-in has expired: {login}",
+            (70008,): "the sign-in has expired: {login}",
+            (700003,): "the device of the sign-in was removed or disabled in your organisation: {login} on another one",
             (70043,): "your organisation asks for a new sign-in from time to time (sign-in frequency): {login}",
             (700084,): "the app is registered as a single-page app, whose sign-ins end after 24 hours: register "
             "http://localhost under `Mobile and desktop applications` instead, then {login}",
@@ -50,7 +51,7 @@ ADVICE: dict[int, Advice] = {
             (50126,): "user name or password are wrong: {login}",
             (50058, 50199, 16000, 50089): "Microsoft wants the person to be there: {login}",
             (65004, 70021): "the person declined: {login}, and accept",
-            (70018, 70019, 70020): "the code was mistyped or its 15 minutes were over: {login}",
+            (70016, 70018, 70019, 70020): "the code was mistyped or its 15 minutes were over: {login}",
             (70000, 54005, 9002313, 501481): "the sign-in was damaged or used twice: {login}",
             (50097, 53000, 53001, 53002, 530001): "your organisation lets in only devices that it manages (conditional"
             " access): sign in from such a device, or ask an administrator for an exception, then {login}",
@@ -61,7 +62,7 @@ ADVICE: dict[int, Advice] = {
             "applications, Users and groups, then {login}",
             (90072, 50020): "that account does not belong to the tenant {tenant}: use another account, have it invited"
             " as a guest, or change `tenant`, then {login}",
-            (500208, 50012): "that kind of account cannot sign in here: {login} with another one, or change `tenant`",
+            (500208,): "that kind of account cannot sign in here: {login} with another one, or change `tenant`",
         },
     ),
     **_all(
@@ -83,10 +84,22 @@ ADVICE: dict[int, Advice] = {
             "public client flows` to Yes",
             (700025,): "the app is registered as a public client, which has no secret: use `sign_in: device_code` or "
             "`browser`, or register a web app",
-            (700027, 900384): "the certificate is not one of the app registration's: upload it under Certificates & "
-            "secrets, and compare the thumbprints; a wrong clock on this machine does this, too",
+            (
+                700027,
+                50012,
+                900384,
+            ): "the certificate is not one of the app registration's: upload it under Certificates "
+            "& secrets, and compare the thumbprints; a wrong clock on this machine does this, too",
             (700030,): "the app registration does not take this certificate: make another one and upload it",
-            (700021, 700022, 700211, 700212, 700213, 700024): "the token in `federated_token_file` does not fit the "
+            (
+                50027,
+                700021,
+                700022,
+                700211,
+                700212,
+                700213,
+                700024,
+            ): "the token in `federated_token_file` does not fit the "
             "app's federated credential: compare issuer, subject and audience under Certificates & secrets, "
             "Federated credentials",
             (50011, 500113): "the redirect URI is not registered: under Authentication add the platform `Mobile and "
@@ -126,6 +139,25 @@ NOT_A_VALUE = (
     "shows it only once, so make a new secret if it is gone"
 )
 """For 7000215 when the secret has a GUID's form."""
+
+_BLOCKED = (53003, 530032, 530033, 530035)
+
+IN_A_BROWSER = dict.fromkeys(
+    _BLOCKED,
+    "a conditional access policy of your organisation forbids this sign-in: an administrator sees in the sign-in logs "
+    "which one, and lets the app {client_id} in, then {login}",
+)
+"""Where `sign_in: browser` is no way out: it is in use."""
+
+FOR_APPS = dict.fromkeys(
+    _BLOCKED,
+    "a conditional access policy of your organisation forbids the app's sign-in: an administrator lets the app "
+    "{client_id} in, or the address of this machine",
+)
+"""Where nobody signs in; other codes that a person would mend are told in Microsoft's words."""
+
+LOOP = 50196
+"""The one code of `TIME` after which each question makes it longer."""
 
 CONSENT = "run `davbridge login {name}` and accept, or {admin_consent}"
 ADMIN_CONSENT = "an administrator presses `Grant admin consent` under App registrations, {client_id}, API permissions"

@@ -12,7 +12,7 @@ import msal
 from davbridge import deadline
 from davbridge.clock import Clock
 from davbridge.errors import BadUpstream, Busy, NeedsSignIn
-from davbridge.tokens.failures import failure, translated
+from davbridge.tokens.failures import Throttled, failure, translated
 from davbridge.tokens.http import Http
 from davbridge.tokens.methods import METHODS, Method, Visitor
 from davbridge.tokens.record import Grant, Record, person_in
@@ -41,10 +41,11 @@ class Asking:
         Raises:
             NeedsSignIn, ConfigError, Busy, BadUpstream.
         """
-        for pause in _PAUSES if patient else ():
+        for usual in _PAUSES if patient else ():
             try:
                 return self._once(record, claims)
             except (Busy, BadUpstream) as error:
+                pause = max(usual, error.retry_after) if isinstance(error, Throttled) else usual
                 if isinstance(error, NeedsSignIn) or pause >= deadline.current(self.clock).remaining():
                     raise
                 log.info("%s; again in %.1f s", error, pause)

@@ -1,4 +1,8 @@
-"""The HTTP session that MSAL is given: a timeout on all, the named CA file, and no password from a ~/.netrc."""
+"""The HTTP session that MSAL is given: a timeout on all, the named CA file, and no password from a ~/.netrc.
+
+What is no answer of a sign-in service is stopped here: MSAL would take a throttled request for a refusal, and log the
+text of what it cannot read, which may be half a token.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,13 @@ from davbridge.clock import Clock
 
 _TIMEOUT = 20.0
 _SHORTEST = 1.0
+_PASSING = (408, 429)
+_MEANT = ("access_token", "user_code", "error")
+"""One of these is a string in whatever Entra answers to a POST (facts: Graph §10.2, §10.5)."""
+
+
+class Nonsense(requests.RequestException):
+    """The answer is none of a sign-in service's. Nothing of it is in the message."""
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -34,7 +45,12 @@ class Http:
         return response
 
     def post(self, url: str, **options: Any) -> requests.Response:
-        return self._session.post(url, **self._with(options))
+        response = self._session.post(url, **self._with(options))
+        if response.status_code in _PASSING or response.status_code >= 500:
+            raise requests.HTTPError(f"HTTP {response.status_code}", response=response)
+        if not self._direct and not _is_meant(response):
+            raise Nonsense
+        return response
 
     def direct(self) -> None:
         """Ask no proxy: the identity endpoint of a machine is on the machine."""
@@ -44,6 +60,7 @@ class Http:
     def _with(self, options: dict[str, Any]) -> dict[str, Any]:
         left = deadline.current(self._clock).remaining()
         options.setdefault("timeout", max(_SHORTEST, min(_TIMEOUT, left)))
+        options.setdefault("allow_redirects", False)  # a 307 would take secret and refresh token to another host
         if self._verify is not True:
             # given with each request: REQUESTS_CA_BUNDLE would win over the session's own setting
             options["verify"] = self._verify
@@ -51,3 +68,11 @@ class Http:
 
     def close(self) -> None:
         self._session.close()
+
+
+def _is_meant(response: requests.Response) -> bool:
+    try:
+        content = response.json()
+    except requests.exceptions.JSONDecodeError:
+        return False
+    return isinstance(content, dict) and any(isinstance(content.get(name), str) for name in _MEANT)

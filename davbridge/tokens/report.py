@@ -53,6 +53,10 @@ def report(account: SignedInAccount) -> AccountReport:
         state, message = "needs sign-in", record.trouble.message
     elif person and not record.cache:
         state, message = "not signed in", f"run `davbridge login {settings.name}`"
+    elif account.refusal:
+        state, message = "unusable", account.refusal
+    elif not person and (record.grant is None or record.grant.made_for != settings.fingerprint):
+        state, message = "not signed in", "no token has been got yet: `davbridge check` says why"
     else:
         state, message = "ok", ""
     return AccountReport(

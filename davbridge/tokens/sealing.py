@@ -7,6 +7,7 @@ that keeps tokens out of a backup of single files or a careless copy, not from s
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import secrets
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from davbridge.durable import write_atomically
 from davbridge.errors import ConfigError
 from davbridge.redact import Secret
 
@@ -82,6 +84,14 @@ def open_seal(folder: Path, given: Callable[[], Secret] | None = None) -> Seal:
     return Seal(keys)
 
 
+def owner_of(folder: Path) -> tuple[int, int] | None:
+    """Whose a file in `folder` must be: with `sudo davbridge login` the service could not read it. None: ours."""
+    if os.geteuid() != 0:
+        return None
+    state = folder.stat()
+    return state.st_uid, state.st_gid
+
+
 def _derived(key: Secret) -> bytes:
     return HKDF(hashes.SHA256(), 32, None, b"davbridge token file").derive(key.reveal().encode())
 
@@ -106,20 +116,12 @@ def _beside(path: Path) -> Secret:
 
 
 def _make(path: Path) -> None:
-    temporary = path.with_name(f".key.{secrets.token_hex(6)}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(32) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        # a link, unlike a rename, does not replace the key that another process has made meanwhile
-        with contextlib.suppress(FileExistsError):
-            os.link(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(folder)
+        fcntl.flock(folder, fcntl.LOCK_EX)  # one process makes it, however many start at once
+        for stray in path.parent.glob(f".{path.name}.*.tmp"):
+            stray.unlink(missing_ok=True)  # left by a process that was killed
+        if not path.exists():
+            write_atomically(path, secrets.token_urlsafe(32).encode() + b"\n", owner=owner_of(path.parent))
     finally:
         os.close(folder)

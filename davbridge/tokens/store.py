@@ -20,7 +20,7 @@ from davbridge.durable import write_atomically
 from davbridge.errors import Busy, ConfigError, NeedsSignIn
 from davbridge.redact import Secret
 from davbridge.tokens.record import Record, from_msal, parse
-from davbridge.tokens.sealing import BESIDE, Seal, Unsealable, open_seal
+from davbridge.tokens.sealing import Seal, Unsealable, open_seal, owner_of
 
 _LOOK_AGAIN = 0.01
 Stamp = tuple[int, int, int] | None
@@ -74,7 +74,8 @@ class TokenFile:
                 spare = self._path.with_name(f".{self._path.name}.previous.tmp")  # a name that the sweep above takes
                 os.link(self._path, spare)
                 os.replace(spare, self._path.with_suffix(".previous"))
-            write_atomically(self._path, self._seal().close(self._account, record.dump()), mode=0o600)
+            data = self._seal().close(self._account, record.dump())
+            write_atomically(self._path, data, mode=0o600, owner=owner_of(self._path.parent))
         except OSError as error:
             raise ConfigError(f"the token file {self._path} cannot be written: {error.strerror}") from error
 
@@ -86,7 +87,6 @@ class TokenStore:
         self._folder = folder
         self._key = key
         self._clock = clock or SystemClock()
-        self._made: tuple[bool, Seal] | None = None
 
     @contextmanager
     def locked(self, account: str, *, patience: float) -> Iterator[TokenFile]:
@@ -100,6 +100,8 @@ class TokenStore:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            if owner := owner_of(self._folder):
+                os.fchown(descriptor, *owner)
         except OSError as error:
             raise ConfigError(f"the folder {self._folder} cannot be used: {error.strerror}") from error
         try:
@@ -136,12 +138,8 @@ class TokenStore:
         return None
 
     def _seal(self) -> Seal:
-        # a `login` that was not given our key makes one beside the files, which counts from then on
-        beside = (self._folder / BESIDE).exists()
-        if self._made is None or self._made[0] != beside:
-            seal = open_seal(self._folder, self._key)
-            self._made = ((self._folder / BESIDE).exists(), seal)
-        return self._made[1]
+        # anew each time: a key may be replaced or brought back meanwhile, and files are read and written seldom
+        return open_seal(self._folder, self._key)
 
     def _path(self, account: str) -> Path:
         return self._folder / f"{quote(account, safe=' ')}.tokens"

@@ -26,12 +26,15 @@ def told_once(
     """
     if not isinstance(error, NeedsSignIn):
         return  # a wrong configuration is told by whoever meets it
-    if record.trouble is not None and record.trouble.message == str(error):
+    wanted = claims or (error.claims if isinstance(error, Challenged) else "")
+    before = record.trouble
+    known = before is not None and before.message == str(error)
+    if before is not None and known and wanted in ("", before.claims):
         return
-    log.error("%s", error)
+    if not known:
+        log.error("%s", error)
     if not record.cache:
         return  # nobody has ever signed in: there is nothing to keep
-    wanted = claims or (error.claims if isinstance(error, Challenged) else "")
     trouble = Trouble(str(error), account.clock.now().timestamp(), wanted)
     try:
         file.write(replace(record, trouble=trouble))

@@ -21,6 +21,7 @@ from davbridge.transport.hosts import HostRules, host_key
 from davbridge.transport.message import Outgoing, Reply
 from davbridge.transport.retry import THROTTLED, Again, RetryPolicy, retry_after
 from davbridge.transport.wire import Broken, Wire
+from davbridge.waiting import about_to_wait
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ class Transport:
             raise BadUpstream("a token would have gone to a host that is not Graph's")
         host = host_key(request.address)
         number = 1
+        about_to_wait()
         refused: Secret | None = None
         claims: str | None = None
         challenges: list[str | None] = []
@@ -154,7 +156,8 @@ def _wants_another(reply: Reply, challenges: list[str | None]) -> bool:
     told = _claims(reply)
     if reply.status == 401 and not challenges:
         return True
-    return reply.status in (401, 403) and told is not None and told not in challenges and len(challenges) < 2
+    # the same challenge twice: another process has refreshed meanwhile, without these claims
+    return reply.status in (401, 403) and told is not None and len(challenges) < 2
 
 
 def _claims(reply: Reply) -> str | None:

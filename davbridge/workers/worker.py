@@ -19,7 +19,8 @@ from davbridge.clock import SystemClock
 from davbridge.config import Config
 from davbridge.edge import Place
 from davbridge.errors import BridgeError, ConfigError
-from davbridge.service import DRAIN_SECONDS, background, configure_logging, limit_arenas, probe, stop_on
+from davbridge.logs import configure_logging
+from davbridge.service import DRAIN_SECONDS, background, limit_arenas, probe, stop_on
 from davbridge.workers.crew import Failed, Stage
 
 LATE_SECONDS = 5.0

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from davbridge.emulator import Emulator
+from tests.support import leaks
 from tests.support.ports import free_port
 from tests.support.serving import serving
 from tests.support.world import configuration
@@ -50,7 +51,9 @@ def change(path: Path, act: Change) -> Path:
 def run(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """A davbridge command."""
     command = [sys.executable, "-m", "davbridge", *words]
-    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False)
+    leaks.look(done.stdout + done.stderr, f"davbridge {words[0]}")
+    return done
 
 
 def test_serve_and_stop(config: Path) -> None:

@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 from lxml import etree
 
+from tests.support import leaks
+
 Check = int | tuple[int, ...]
 D = "{DAV:}"
 
@@ -212,6 +214,7 @@ class Dav:
             raise
         if response.will_close:
             self.close()
+        leaks.look_at_answer(answer.status, answer.headers.items(), answer.body)
         return answer
 
     def close(self) -> None:

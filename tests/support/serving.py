@@ -15,6 +15,7 @@ from pathlib import Path
 import yaml
 
 from davbridge.emulator import Emulator
+from tests.support import leaks
 from tests.support.dav import Dav
 from tests.support.world import USERS, configuration, eventually
 
@@ -98,3 +99,4 @@ def serving(config: Path, *before: str, **options: object) -> Iterator[Serving]:
         except subprocess.TimeoutExpired:
             process.kill()
             raise
+        leaks.look(running.log, "log of a served bridge")

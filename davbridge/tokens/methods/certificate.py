@@ -8,6 +8,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from davbridge.errors import ConfigError
@@ -70,6 +71,8 @@ def read(files: CertificateFiles) -> KeyPair:
         # cryptography's own words may quote the file
         wrong = "is the passphrase right?" if passphrase else "does it need a passphrase?"
         raise ConfigError(f"{files.file} has no private key that can be read; {wrong}") from None
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise ConfigError(f"the key in {files.file} is of a kind that Microsoft does not take: make one with RSA")
     wanted = (files.thumbprint or "").replace(":", "").replace(" ", "").upper()
     if found is None:
         if not wanted:

@@ -10,8 +10,12 @@ from davbridge.errors import BadUpstream, BridgeError, Busy, ConfigError, NeedsS
 from davbridge.redact import Secret
 from davbridge.tokens import METHODS, AccountSettings
 from davbridge.tokens.advice import ADVICE, Mends
-from davbridge.tokens.failures import failure, translated
+from davbridge.tokens.failures import Throttled, failure, translated
+from davbridge.tokens.http import Nonsense
 
+THROTTLED = requests.Response()
+THROTTLED.status_code = 429
+THROTTLED.headers["Retry-After"] = "77"
 AUTHORITY = "https://login.microsoftonline.com/contoso"
 MSAL = "Unable to get authority configuration for https://login/x. Authority would typically be …"
 GUID = "11111111-2222-3333-4444-555555555555"
@@ -35,6 +39,8 @@ def raised(error: Exception) -> Exception:
         (requests.Timeout(), Busy, "login.microsoftonline.com does not answer"),
         (requests.exceptions.SSLError(), BadUpstream, "certificate of login.microsoftonline.com"),
         (requests.HTTPError("503 Server Error"), Busy, "unavailable"),
+        (requests.HTTPError("429", response=THROTTLED), Throttled, "unavailable"),
+        (Nonsense(), BadUpstream, "nonsense"),
         (MsalServiceError("503", error="", error_description=""), Busy, "unavailable"),
         (requests.ConnectionError(), BadUpstream, "login.microsoftonline.com cannot be reached"),
         (ValueError(f"{MSAL} Error: AADSTS90002: Tenant not found"), ConfigError, "there is no tenant contoso"),
@@ -91,6 +97,11 @@ CASES = [
     ("second factor", 50076, "device_code", "second factor", NeedsSignIn),
     ("password changed", 50173, "device_code", "revoked", NeedsSignIn),
     ("90 days of silence", 700082, "device_code", "90 days", NeedsSignIn),
+    ("conditional access, browser", 53003, "browser", "lets the app", NeedsSignIn),
+    ("conditional access, app", 53003, "client_secret", "the address of this machine", ConfigError),
+    ("device removed", 700003, "device_code", "on another one", NeedsSignIn),
+    ("nobody typed the code", 70016, "device_code", "15 minutes were over", NeedsSignIn),
+    ("certificate not authorised", 50012, "certificate", "compare the thumbprints", ConfigError),
     ("wrong certificate", 700027, "certificate", "compare the thumbprints", ConfigError),
     ("wrong federated token", 700213, "workload_identity", "Federated credentials", ConfigError),
     ("other cloud", 90038, "device_code", "another cloud", ConfigError),
@@ -109,17 +120,19 @@ def test_each_trouble_is_told_apart(name: str, code: int, method: str, words: st
     assert words in str(told)
     assert f"AADSTS{code}" in str(told)
     assert "'work'" in str(told)
+    assert method != "browser" or "sign_in: browser" not in str(told), "no way out: it is in use"
     assert "value" not in str(told).replace("Value", "")
 
 
 @pytest.mark.parametrize("code", sorted(ADVICE))
 def test_each_sentence_is_whole(code: int) -> None:
-    """No template is left open, each is one line, and what a sign-in mends names the command."""
+    """No template is left open, each is one line, and what a sign-in mends names the command, to a person alone."""
     for method in ("device_code", "client_secret"):
         told = failure(settings(method), {"error_codes": [code]}, needs_person=method == "device_code")
         assert "{" not in str(told)
         assert "\n" not in str(told)
-        if ADVICE[code].mends is Mends.SIGN_IN:
+        assert method == "device_code" or "davbridge login" not in str(told)
+        if ADVICE[code].mends is Mends.SIGN_IN and method == "device_code":
             assert "davbridge login work" in str(told)
 
 
