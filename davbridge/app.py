@@ -164,6 +164,7 @@ def _compose(config: Config, ground: Ground, front: Front, former: Bridge | None
         spool_folder=str(ground.folder / "spool"),
         infinite_depth=config.server.infinite_depth,
         prepared=ground.prepared,
+        followers=ground.followers,
     )
     application: Any = make_application(mounts, shared)
     passwords = {name: user.password for name, user in config.users.items()}

@@ -19,6 +19,7 @@ from pydantic import (
 from davbridge.auth.passwords import is_hash
 from davbridge.config.account import Account
 from davbridge.config.base import Model, SecretPlace
+from davbridge.config.sizes import read_size
 from davbridge.edge.addresses import parse_listen
 from davbridge.errors import ConfigError
 
@@ -128,6 +129,7 @@ class Policy(Model):
     root: str = "/"
     download: Literal["proxy", "redirect", "auto"] = "auto"
     access: dict[str, Literal["read", "write"]] = Field(default={})
+    cache: Annotated[int | None, BeforeValidator(read_size)] = None
     poll: Annotated[float, Field(ge=0, le=60)] = 15.0
     push: bool = True
     user: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from davbridge.cache import ContentCache
 from davbridge.clock import Clock
 from davbridge.drivers.graphdriver import GraphDriver, Place, WatchDrive
 from davbridge.drivers.roots import find_root, folder_path
@@ -27,13 +28,16 @@ class OneDrive:
         account: str = "",
         watch: WatchDrive | None = None,
         uploads: Uploads | None = None,
+        contents: ContentCache | None = None,
     ) -> GraphDriver:
         """A driver that looks its drive up at first use, or by `probe`. `root`: a folder as people write it."""
 
         def find() -> Place:
             return find_root(graph, find_drive(graph, user), folder_path(root))
 
-        return GraphDriver(graph, find, clock, mirrors=mirrors, account=account, watch=watch, uploads=uploads)
+        return GraphDriver(
+            graph, find, clock, mirrors=mirrors, account=account, watch=watch, uploads=uploads, contents=contents
+        )
 
 
 def find_drive(graph: Graph, user: str | None) -> Drive:

@@ -13,8 +13,10 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 
+from davbridge.cache import ContentCache
 from davbridge.clock import Clock
 from davbridge.drivers.items import is_shown
+from davbridge.drivers.sequence import Sequences
 from davbridge.errors import NotFound, ParentNotFound, Unsupported
 from davbridge.graph.client import Graph
 from davbridge.graph.items import get_folder, get_item, list_children
@@ -42,14 +44,27 @@ def content_ref(item: DriveItem) -> ItemRef:
 
 
 class Tree:
-    """The items below one root. `root` is addressed by its real id, which Graph wants for moves into it (§4.2)."""
+    """The items below one root. `root` is addressed by its real id, which Graph wants for moves into it (§4.2).
 
-    def __init__(self, graph: Graph, root: ItemRef, cache: Mirror, urls: DownloadUrls, clock: Clock) -> None:
+    `contents`: where contents are kept on disk, if they are.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        root: ItemRef,
+        cache: Mirror,
+        urls: DownloadUrls,
+        clock: Clock,
+        contents: ContentCache | None = None,
+    ) -> None:
         self.graph = graph
         self.root = root
         self.cache = cache
         self.urls = urls
         self.clock = clock
+        self.contents = contents
+        self.sequences = Sequences(clock)
 
     def ref(self, path: DavPath) -> ItemRef:
         """How to address `path` without a look-up: an item's own id where it is known."""

@@ -46,6 +46,7 @@ def make_driver(name: str, policy: Policy, graph: Graph, parts: DriverParts) -> 
         "account": policy.account,
         "watch": watch,
         "uploads": parts.ground.uploads,
+        "contents": parts.ground.content_cache(name, policy.cache) if policy.cache else None,
     }
     if policy.driver == "onedrive":
         return OneDrive.open(graph, user=policy.user, **shared)

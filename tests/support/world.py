@@ -75,7 +75,7 @@ class World:
 
 def _empty(database: Database) -> None:
     with database.transaction() as transaction:
-        for table in ("locks", "dead_properties", "side_files", "uploads", "pauses"):
+        for table in ("locks", "dead_properties", "side_files", "uploads", "pauses", "redirects_sent", "not_following"):
             transaction.execute(f"DELETE FROM {table}")
 
 
