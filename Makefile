@@ -11,7 +11,8 @@ help:
 	@echo "make test    everything: lint, types, layers, all tests, real clients"
 	@echo "make unit    the fast tests only"
 	@echo "make lint    ruff, mypy, import-linter"
-	@echo "make bench   the bridge beside rclone and stock WsgiDAV, as ratios; BENCH=mirror: a drive of a million items"
+	@echo "make bench   the bridge beside rclone and stock WsgiDAV, as ratios"
+	@echo "             BENCH=mirror: a drive of a million items; BENCH=line: over a line with latency"
 
 demo: $(STAMP)
 	@$(BIN)/davbridge demo

@@ -107,7 +107,7 @@ def all_servers(work: Path) -> Iterator[list[Server]]:
         emulator = stack.enter_context(emulated())
         yield [
             stack.enter_context(_bridge(work, emulator)),
-            stack.enter_context(_rclone(work, emulator)),
+            stack.enter_context(rclone(work, emulator)),
             stack.enter_context(_stock(work)),
         ]
 
@@ -185,7 +185,8 @@ users:
 
 
 @contextmanager
-def _rclone(work: Path, emulator: dict[str, str]) -> Iterator[Server]:
+def rclone(work: Path, emulator: dict[str, str]) -> Iterator[Server]:
+    """`rclone serve webdav` over the same drive, as it comes: without a cache."""
     port = free_port()
     configuration = work / "rclone.conf"
     token = json.dumps(

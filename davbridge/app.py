@@ -25,10 +25,12 @@ from davbridge.edge.metrics import MetricsPage
 from davbridge.figures import figures
 from davbridge.mirror.folder import Mirrors
 from davbridge.mirror.pollers import Pollers
+from davbridge.page import StatusPage
 from davbridge.parts.front import Front, hosts, poke, tls_files
 from davbridge.parts.ground import Ground, open_database, state_folder
 from davbridge.parts.microsoft import Microsoft, channels
 from davbridge.parts.policies import DriverParts, locked, make_driver
+from davbridge.parts.statuspage import status_page
 from davbridge.parts.trees import state_name, tree_of
 from davbridge.push import NotifyEndpoint, SubscriptionTable, is_public
 from davbridge.store.database import Database
@@ -55,6 +57,7 @@ class Bridge:
     pollers: Pollers
     upkeep: list[Upkeep]
     recovery: Recovery
+    page: StatusPage | None
     same: frozenset[str] = frozenset()
     """The policies whose tree and account are those of the bridge before."""
     certificate: ssl.SSLContext | None = None
@@ -112,6 +115,8 @@ class Bridge:
     def leave(self) -> None:
         """Let go of what no other bridge has."""
         self.pollers.stop()
+        if self.page is not None:
+            self.page.close()
         for transport in self.transports:
             transport.close()
         for account in self.accounts.values():
@@ -162,6 +167,7 @@ def _compose(config: Config, ground: Ground, front: Front, former: Bridge | None
         spool_folder=str(ground.folder / "spool"),
         infinite_depth=config.server.infinite_depth,
         prepared=ground.prepared,
+        followers=ground.followers,
     )
     application: Any = make_application(mounts, shared)
     passwords = {name: user.password for name, user in config.users.items()}
@@ -170,6 +176,8 @@ def _compose(config: Config, ground: Ground, front: Front, former: Bridge | None
     else:
         gate = former.gate.renewed(application, passwords)
     application = gate
+    page = status_page(application, config, clock, gate, accounts, drivers) if config.shows_status else None
+    application = page or application
     if (proxy := config.server.behind_proxy) and is_public(proxy.public_url):
         application = NotifyEndpoint(application, SubscriptionTable(database), poke(ground.folder / "mirror"))
     if proxy:
@@ -189,6 +197,7 @@ def _compose(config: Config, ground: Ground, front: Front, former: Bridge | None
         parts.pollers,
         [Upkeep(account) for account in accounts.values()],
         Recovery(ground.desks.journal, drivers, clock),
+        page,
         same,
     )
 

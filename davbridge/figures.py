@@ -31,6 +31,8 @@ def _policies(drivers: Mapping[str, GraphDriver]) -> Iterator[Gauge]:
         yield Gauge(
             "davbridge_policy_found", "1 when the policy's drive has been found.", labels, float(report is not None)
         )
+        if (kept := driver.kept) is not None:
+            yield Gauge("davbridge_cache_bytes", "Size of the contents that are kept on disk.", labels, kept)
         if report is None:
             continue
         yield Gauge("davbridge_mirror_live", "1 while listings cost no call.", labels, float(report.live))

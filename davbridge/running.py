@@ -118,7 +118,7 @@ def probe(bridge: Bridge, names: Collection[str], *, known: Collection[str] = ()
             with deadline.within(bridge.ground.clock, PROBE_SECONDS):
                 found = bridge.drivers[name].probe()
             if name not in known:
-                log.info("policy %s: %s", name, found)
+                log.info("policy %s: %s; account %s", name, found, bridge.config.policies[name].account)
         except ConfigError as error:
             raise ConfigError(f"policy {name}: {error}") from None
         except BridgeError as error:

@@ -34,32 +34,77 @@ _MOST_WAITING = 8
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
+class TooManyGuesses(Exception):
+    """So many wrong passwords have come that their delays would take the threads away from everybody else."""
+
+
+class Passwords:
+    """Compares passwords, at the price of a hash each, and slows down whoever guesses: for all ways in together."""
+
+    def __init__(self, users: Mapping[str, str], clock: Clock, processes: int = 1) -> None:
+        self._users = dict(users)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._slots = threading.BoundedSemaphore(max(1, AT_ONCE // processes))
+        self._waiting = threading.BoundedSemaphore(_MOST_WAITING)
+        self._failures: TTLCache[str, int] = TTLCache(4096, 600, clock.monotonic)
+
+    def renewed(self, users: Mapping[str, str]) -> Passwords:
+        """For `users`, with the memory for hashes, the failures and the delays of this one: no second door opens."""
+        passwords = Passwords(users, self._clock)
+        passwords._slots, passwords._waiting = self._slots, self._waiting
+        passwords._lock, passwords._failures = self._lock, self._failures
+        return passwords
+
+    def unchanged(self, users: Mapping[str, str]) -> set[str]:
+        """Whose hash is the same in `users`."""
+        return {name for name, hashed in users.items() if self._users.get(name) == hashed}
+
+    def is_right(self, name: str, password: str, address: str) -> bool:
+        """Compare, after a pause when `address` has been wrong too often.
+
+        Raises:
+            TooManyGuesses: as many requests as may are waiting already.
+        """
+        about_to_wait()
+        with self._lock:
+            failures = self._failures.get(address, 0)
+        if failures >= _FREE_FAILURES:
+            if not self._waiting.acquire(blocking=False):
+                raise TooManyGuesses
+            try:
+                self._clock.sleep(min(0.25 * (failures - _FREE_FAILURES + 1), _LONGEST_DELAY))
+            finally:
+                self._waiting.release()
+        with self._slots:
+            right = verify(self._users.get(name), password)
+        with self._lock:
+            if right:
+                self._failures.pop(address, None)
+            else:
+                self._failures[address] = self._failures.get(address, 0) + 1
+        return right
+
+
 class Gate:
     """Middleware: puts the user's name into `davbridge.user`, or answers 401. `users` maps names to argon2id hashes.
 
-    `processes` that serve beside each other share the memory for hashes evenly.
+    `processes` that serve beside each other share the memory for hashes evenly. `passwords` is for other ways in.
     """
 
     def __init__(self, application: Application, users: Mapping[str, str], clock: Clock, processes: int = 1) -> None:
         self._application = application
-        self._users = dict(users)
         self._clock = clock
         self._key = secrets.token_bytes(32)
         self._lock = threading.Lock()
-        self._slots = threading.BoundedSemaphore(max(1, AT_ONCE // processes))
-        self._waiting = threading.BoundedSemaphore(_MOST_WAITING)
         self._known: dict[bytes, tuple[str, float]] = {}
-        self._failures: TTLCache[str, int] = TTLCache(4096, 600, clock.monotonic)
+        self.passwords = Passwords(users, clock, processes)
 
     def renewed(self, application: Application, users: Mapping[str, str]) -> Gate:
-        """A gate to `application` for `users` in the place of this one: whose hash is the same stays known.
-
-        Memory for hashes, failures and their delays are those of this one, so that a change opens no second door.
-        """
+        """A gate to `application` for `users` in the place of this one: whose hash is the same stays known."""
         gate = Gate(application, users, self._clock)
-        gate._key, gate._lock, gate._slots, gate._waiting = self._key, self._lock, self._slots, self._waiting
-        gate._failures = self._failures
-        same = {name for name, hashed in gate._users.items() if self._users.get(name) == hashed}
+        gate._key, gate._lock, gate.passwords = self._key, self._lock, self.passwords.renewed(users)
+        same = self.passwords.unchanged(users)
         with self._lock:
             gate._known = {digest: known for digest, known in self._known.items() if known[0] in same}
         return gate
@@ -68,7 +113,7 @@ class Gate:
         environ.pop("davbridge.user", None)
         try:
             user = self._user(environ)
-        except _TooManyGuesses:
+        except TooManyGuesses:
             return _later(start_response)
         if user is None and environ["REQUEST_METHOD"] != "OPTIONS":
             return _challenge(start_response)
@@ -84,7 +129,7 @@ class Gate:
         if known is not None and known[1] > self._clock.monotonic():
             return known[0]
         for name, password in _credentials(header):
-            if self._is_right(name, password, environ.get("REMOTE_ADDR", "")):
+            if self.passwords.is_right(name, password, environ.get("REMOTE_ADDR", "")):
                 self._remember(digest, name)
                 return name
         return None
@@ -95,30 +140,6 @@ class Gate:
             if len(self._known) >= _MOST_REMEMBERED:
                 self._known = {}
             self._known[digest] = name, now + _REMEMBERED_SECONDS
-
-    def _is_right(self, name: str, password: str, address: str) -> bool:
-        about_to_wait()
-        with self._lock:
-            failures = self._failures.get(address, 0)
-        if failures >= _FREE_FAILURES:
-            if not self._waiting.acquire(blocking=False):
-                raise _TooManyGuesses
-            try:
-                self._clock.sleep(min(0.25 * (failures - _FREE_FAILURES + 1), _LONGEST_DELAY))
-            finally:
-                self._waiting.release()
-        with self._slots:
-            right = verify(self._users.get(name), password)
-        with self._lock:
-            if right:
-                self._failures.pop(address, None)
-            else:
-                self._failures[address] = self._failures.get(address, 0) + 1
-        return right
-
-
-class _TooManyGuesses(Exception):
-    """So many wrong passwords have come that their delays would take the threads away from everybody else."""
 
 
 def _credentials(header: str) -> Iterable[tuple[str, str]]:

@@ -119,7 +119,7 @@ def _write_config(folder: Path, emulator: Emulator, password: str, port: int) ->
                 **both,
             },
         },
-        "users": {USER: {"password": hash_password(password)}},
+        "users": {USER: {"password": hash_password(password), "admin": True}},
     }
     path = folder / "config.yaml"
     path.touch(0o600)
@@ -173,6 +173,7 @@ davbridge serves an emulated OneDrive and an emulated SharePoint library:
 
   OneDrive:   {base}/me/
   SharePoint: {base}/team/
+  status:     {base}/.davbridge/
   user:       {USER}
   password:   {password}
 

@@ -114,6 +114,8 @@ def _contradictions(config: Config) -> Iterator[tuple[Place, str]]:
                 yield ("accounts", name, *key), told
     if told := _missing(config.state.key):
         yield ("state", "key"), told
+    if config.server.status_page and not config.shows_status:
+        yield ("server", "status_page"), "nobody may see it: give a user `admin: true`"
     if config.server.tls is not None:
         yield from _unusable(config.server.tls)
 

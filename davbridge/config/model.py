@@ -19,6 +19,7 @@ from pydantic import (
 from davbridge.auth.passwords import is_hash
 from davbridge.config.account import Account
 from davbridge.config.base import Model, SecretPlace
+from davbridge.config.sizes import read_size
 from davbridge.edge.addresses import parse_listen
 from davbridge.errors import ConfigError
 
@@ -94,6 +95,7 @@ class Server(Model):
     workers: int = Field(default_factory=_usual_workers, ge=1, le=32)
     infinite_depth: int = Field(default=0, ge=0)
     metrics: Annotated[str, AfterValidator(_address)] | None = None
+    status_page: bool | None = None
 
     @property
     def addresses(self) -> list[str]:
@@ -127,12 +129,18 @@ class Policy(Model):
     root: str = "/"
     download: Literal["proxy", "redirect", "auto"] = "auto"
     access: dict[str, Literal["read", "write"]] = Field(default={})
+    cache: Annotated[int | None, BeforeValidator(read_size)] = None
     poll: Annotated[float, Field(ge=0, le=60)] = 15.0
     push: bool = True
     user: str | None = None
     site: Annotated[str, AfterValidator(_parts)] | None = None
     library: str | None = None
     drive_id: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Whose drive, or which site and library, as configured; empty for the signed-in person's own."""
+        return ", ".join(part for part in (self.user, self.site, self.library, self.drive_id) if part)
 
     @field_validator("mount")
     @classmethod
@@ -143,6 +151,8 @@ class Policy(Model):
             raise ValueError("may not contain % ? # or \\")
         if any(name in (".", "..") for name in value.split("/")):
             raise ValueError("may not contain . or .. as a name")
+        if value.split("/")[1].lower() == ".davbridge":
+            raise ValueError("/.davbridge is the bridge's own")
         return value
 
     @model_validator(mode="after")
@@ -158,9 +168,10 @@ class Policy(Model):
 
 
 class User(Model):
-    """Somebody who may come in by DAV."""
+    """Somebody who may come in by DAV, and when `admin` to the status page."""
 
     password: str
+    admin: bool = False
 
     @field_validator("password")
     @classmethod
@@ -178,3 +189,8 @@ class Config(Model):
     accounts: dict[str, Account] = Field(min_length=1)
     policies: dict[str, Policy] = Field(min_length=1)
     users: dict[str, User] = Field(default={})
+
+    @property
+    def shows_status(self) -> bool:
+        """Whether there is a status page: with somebody who may see it, unless it was switched off."""
+        return self.server.status_page is not False and any(user.admin for user in self.users.values())

@@ -20,6 +20,7 @@ _EXAMPLES = {
     "mount": "/me",
     "root": "/Projects",
     "access": "{alice: write}",
+    "cache": "10G",
     "user": "alice@contoso.com",
     "site": "https://contoso.sharepoint.com/sites/team",
     "library": "Documents",

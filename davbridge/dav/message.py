@@ -18,6 +18,7 @@ from davbridge.paths import DavPath
 
 if TYPE_CHECKING:
     from davbridge.dav.deadprops import DeadProperties
+    from davbridge.dav.followers import Followers
     from davbridge.dav.locks import Lock, LockTable
 
 Right = Literal["read", "write"]
@@ -77,6 +78,8 @@ class Shared:
     infinite_depth: int = 0
     """Items that a PROPFIND with Depth infinity may list; 0: there is none."""
     prepared: Prepared = field(default_factory=Prepared)
+    followers: Followers | None = None
+    """Who does not follow redirects; None: nobody remembers."""
 
 
 @cache

@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from davbridge.body import Body
+from davbridge.cache import ContentCache
 from davbridge.clock import Clock
 from davbridge.drivers.copying import copy
 from davbridge.drivers.downloading import check_match, file_url, open_file
 from davbridge.drivers.following import changes, search, sync_token
 from davbridge.drivers.items import to_item
+from davbridge.drivers.keeping import copied
 from davbridge.drivers.moving import move
 from davbridge.drivers.protocol import Changes, Download, Item, Quota, Span, Times, Written
 from davbridge.drivers.recovery import recover
@@ -76,6 +78,7 @@ class GraphDriver:
         cache_ttl: float = TTL_SECONDS,
         uploads: Uploads | None = None,
         desk: Desk | None = None,
+        contents: ContentCache | None = None,
     ) -> None:
         self._graph = graph
         self._find = find
@@ -89,6 +92,7 @@ class GraphDriver:
         self._desk = desk or Desk.alone()
         self._urls = DownloadUrls(clock)
         self.follows = False
+        self._contents = contents
         self._lock = threading.Lock()
         self._opened: tuple[Place, Tree] | None = None
         self._quota: tuple[float, Quota | None] | None = None
@@ -120,6 +124,11 @@ class GraphDriver:
         """Whether the drive has been found."""
         return self._opened is not None
 
+    @property
+    def kept(self) -> int | None:
+        """Bytes of contents on disk; None where none are kept."""
+        return self._contents.used if self._contents else None
+
     def report(self) -> MirrorReport:
         """How the drive's mirror stands. Raises: as `probe`."""
         place, tree = self._open()
@@ -139,6 +148,7 @@ class GraphDriver:
         if self._opened:
             self._opened[1].cache.clear()
             self._opened[1].urls.clear()
+            self._opened[1].sequences.clear()
 
     def stat(self, path: DavPath) -> Item:
         return self._shown(path, self._tree.find(path))
@@ -154,7 +164,7 @@ class GraphDriver:
         return self._shown(path, folder), self._converted(items)
 
     def open(self, path: DavPath, span: Span | None = None, *, if_match: str | None = None) -> Download:
-        return open_file(self._tree, path, span, if_match)
+        return open_file(self._tree, path, span, if_match, may_be_kept=True)
 
     def redirect_url(self, path: DavPath) -> Secret:
         return file_url(self._tree, path)
@@ -168,7 +178,11 @@ class GraphDriver:
         if_absent: bool = False,
         times: Times | None = None,
     ) -> Written:
-        return store(self._tree, self._uploads, path, body, if_match=if_match, if_absent=if_absent, times=times)
+        tree = self._tree
+        with copied(self._contents, path.name, body) as upload:
+            written = store(tree, self._uploads, path, upload.body, if_match=if_match, if_absent=if_absent, times=times)
+            upload.stored(tree.known(path) if upload.filler else None, written.item.etag)
+        return written
 
     def require_account(self, path: DavPath) -> None:
         self._graph.require_account()
@@ -314,7 +328,7 @@ class GraphDriver:
                 root = key_of(place.root.drive_id, place.root.item_id)
                 file = self._mirrors.open(self._account, place.drive.id)
                 cache = Mirror(file, root, ttl=self._cache_ttl)
-                tree = Tree(self._graph, place.root, cache, self._urls, self._clock, self._desk)
+                tree = Tree(self._graph, place.root, cache, self._urls, self._clock, self._desk, self._contents)
                 if self._watch is not None:
                     self._attend = self._watch(self._graph, place.drive.id, file)
                 self._opened = (place, tree)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from davbridge.cache import ContentCache
 from davbridge.clock import Clock
 from davbridge.drivers.graphdriver import GraphDriver, Place, WatchDrive
 from davbridge.drivers.roots import find_root, folder_path
@@ -29,6 +30,7 @@ class OneDrive:
         watch: WatchDrive | None = None,
         uploads: Uploads | None = None,
         desk: Desk | None = None,
+        contents: ContentCache | None = None,
     ) -> GraphDriver:
         """A driver that looks its drive up at first use, or by `probe`. `root`: a folder as people write it."""
 
@@ -36,7 +38,15 @@ class OneDrive:
             return find_root(graph, find_drive(graph, user), folder_path(root))
 
         return GraphDriver(
-            graph, find, clock, mirrors=mirrors, account=account, watch=watch, uploads=uploads, desk=desk
+            graph,
+            find,
+            clock,
+            mirrors=mirrors,
+            account=account,
+            watch=watch,
+            uploads=uploads,
+            desk=desk,
+            contents=contents,
         )
 
 

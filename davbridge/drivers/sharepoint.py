@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from davbridge.cache import ContentCache
 from davbridge.clock import Clock
 from davbridge.drivers.graphdriver import GraphDriver, Place, WatchDrive
 from davbridge.drivers.locating import locate
@@ -34,6 +35,7 @@ class SharePoint:
         watch: WatchDrive | None = None,
         uploads: Uploads | None = None,
         desk: Desk | None = None,
+        contents: ContentCache | None = None,
     ) -> GraphDriver:
         """A driver that looks its library up at first use, or by `probe`. `root`: a folder as people write it."""
         memory = Remembered(mirrors.folder, account, site, library or "") if mirrors and not drive_id else None
@@ -44,7 +46,15 @@ class SharePoint:
             return _by_address(graph, site, library, folder_path(root), memory)
 
         return GraphDriver(
-            graph, find, clock, mirrors=mirrors, account=account, watch=watch, uploads=uploads, desk=desk
+            graph,
+            find,
+            clock,
+            mirrors=mirrors,
+            account=account,
+            watch=watch,
+            uploads=uploads,
+            desk=desk,
+            contents=contents,
         )
 
 

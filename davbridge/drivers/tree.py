@@ -13,8 +13,10 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from itertools import islice
 
+from davbridge.cache import ContentCache
 from davbridge.clock import Clock
 from davbridge.drivers.items import is_shown
+from davbridge.drivers.sequence import Sequences
 from davbridge.errors import NotFound, ParentNotFound, Unsupported
 from davbridge.graph.client import Graph
 from davbridge.graph.desk import Desk
@@ -43,10 +45,20 @@ def content_ref(item: DriveItem) -> ItemRef:
 
 
 class Tree:
-    """The items below one root. `root` is addressed by its real id, which Graph wants for moves into it (§4.2)."""
+    """The items below one root. `root` is addressed by its real id, which Graph wants for moves into it (§4.2).
+
+    `contents`: where contents are kept on disk, if they are.
+    """
 
     def __init__(
-        self, graph: Graph, root: ItemRef, cache: Mirror, urls: DownloadUrls, clock: Clock, desk: Desk
+        self,
+        graph: Graph,
+        root: ItemRef,
+        cache: Mirror,
+        urls: DownloadUrls,
+        clock: Clock,
+        desk: Desk,
+        contents: ContentCache | None = None,
     ) -> None:
         self.graph = graph
         self.root = root
@@ -54,6 +66,8 @@ class Tree:
         self.urls = urls
         self.clock = clock
         self.desk = desk
+        self.contents = contents
+        self.sequences = Sequences(clock)
 
     def ref(self, path: DavPath) -> ItemRef:
         """How to address `path` without a look-up: an item's own id where it is known."""

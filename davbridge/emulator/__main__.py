@@ -1,4 +1,7 @@
-"""`python -m davbridge.emulator [--json]`: serve until SIGTERM, Ctrl-C or the end of standard input."""
+"""`python -m davbridge.emulator [--json]`: serve until SIGTERM, Ctrl-C or the end of standard input.
+
+`--latency-ms 80 --rate-mb 20` puts it at the end of a line that is as long and as narrow as one to Microsoft.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ def main() -> int:
     """Print the addresses (with `--json` as one line) and wait."""
     parser = argparse.ArgumentParser(prog="python -m davbridge.emulator", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the addresses as one JSON line")
-    as_json = parser.parse_args().json
+    parser.add_argument("--latency-ms", type=float, default=0, help="milliseconds that each request takes on its way")
+    parser.add_argument("--rate-mb", type=float, default=0, help="MB/s of each connection, both ways; 0: not limited")
+    given = parser.parse_args()
+    as_json = given.json
     stop = threading.Event()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
@@ -25,6 +31,7 @@ def main() -> int:
 
     signal.signal(signal.SIGTERM, on_signal)
     with Emulator.start() as emulator:
+        emulator.line.set(given.latency_ms / 1000, given.rate_mb * 1e6)
         facts = emulator.facts()
         print(
             json.dumps(facts) if as_json else "\n".join(f"{name}: {value}" for name, value in facts.items()), flush=True

@@ -29,6 +29,7 @@ _ACTIONS = {
 def control_application(world: World) -> Callable[[Request], Response]:
     """`GET /calls`, `POST /reset`, `POST /fault {operation, action, nth, times, …}`, `POST /quirk`, `POST /advance`.
 
+    `POST /line {latency, rate}`: seconds a request, bytes a second a connection.
     Of a `drive`: `POST /generate {folders, files_per_folder, fanout}`, `POST /store {folder, names, text}`, and
     `POST /expire`. Of the app registration: `POST /register {certificate: PEM}` or `{federated_token}`.
     """
@@ -60,6 +61,8 @@ def _act(world: World, request: Request) -> object:
                 if name not in known:
                     raise KeyError(name)
                 setattr(world.quirks, name, value)
+        case "POST", "/line":
+            world.line.set(float(body["latency"]), float(body["rate"]))
         case "POST", "/advance":
             world.clock.advance(float(body["seconds"]))
         case "POST", "/generate":

@@ -19,6 +19,7 @@ from davbridge.emulator.faults import FaultScript
 from davbridge.emulator.graph import content_application, graph_application
 from davbridge.emulator.httpd import Server
 from davbridge.emulator.identity import identity_application
+from davbridge.emulator.line import Line
 from davbridge.emulator.proxy import Proxy
 from davbridge.emulator.quirks import Quirks
 from davbridge.emulator.tls import make_certificates
@@ -149,8 +150,8 @@ class Emulator:
         world = _make_world(folder)
         entra = Entra(world)
         ca_file, context = make_certificates(folder)
-        graph = Server(graph_application(world), context)
-        content = Server(content_application(world), context)
+        graph = Server(graph_application(world), context, line=world.line)
+        content = Server(content_application(world), context, line=world.line)
         login = Server(entra.application, context)
         control = Server(control_application(world), None)
         identity = Server(identity_application(world, entra), None)
@@ -189,6 +190,11 @@ class Emulator:
         return self.world.quirks
 
     @property
+    def line(self) -> Line:
+        """How far away Graph and the content host are: not at all, until it is set."""
+        return self.world.line
+
+    @property
     def clock(self) -> Clock:
         return self.world.clock
 
@@ -201,7 +207,7 @@ class Emulator:
         return self.entra.issue(self.user, seconds)
 
     def reset(self) -> None:
-        """Empty every drive; forget calls, faults, quirks, sessions and time travel. Tokens and channels stay good."""
+        """Empty every drive; forget calls, faults, quirks, the line, sessions and time travel. Tokens stay good."""
         for name in self.world.drives:
             self.drive(name).clear()
             self.world.drives[name].total = 5 * TEBIBYTE
@@ -212,6 +218,7 @@ class Emulator:
         self.world.units.clear()
         self.clock.reset()
         self.world.quirks = Quirks()
+        self.line.set(0, 0)
         self.world.claims_challenge = ""
         self.faults.clear()
         self.calls.clear()

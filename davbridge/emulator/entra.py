@@ -54,7 +54,8 @@ class Entra:
 
     `token_seconds`: how long tokens live. `rotates`: a refresh token is good once; a second use ends the sign-in, which
     Entra does not do to a program like ours, but a test sees by it that none is used twice, and none is lost.
-    `busiest`: how many refreshes were under way at once, at most. `public_clients` off: §10.6, 7000218.
+    `redirects`: redirect URIs that are registered besides the usual ones. `busiest`: how many refreshes were under way
+    at once, at most. `public_clients` off: §10.6, 7000218.
     """
 
     world: World
@@ -70,6 +71,7 @@ class Entra:
     public_clients: bool = True
     agreed: set[str] = field(default_factory=set)
     """The permissions that people have agreed to, at a sign-in; a refresh gets no others (§10.6, 65001)."""
+    redirects: set[str] = field(default_factory=set)
 
     def application(self, request: Request) -> Response:
         operation, handler = self._route(request)
@@ -264,7 +266,8 @@ class Entra:
         if query.get("response_type") != "code" or query.get("code_challenge_method") != "S256":
             raise Refused("invalid_request", 9002325, "Proof Key for Code Exchange is required.")
         redirect = query.get("redirect_uri", "")
-        if query.get("client_id") != self.world.client_id or not _REGISTERED.fullmatch(redirect):
+        registered = redirect in self.redirects or _REGISTERED.fullmatch(redirect)
+        if query.get("client_id") != self.world.client_id or not registered:
             # never by redirect: the address is not to be trusted
             raise Refused("invalid_request", 50011, f"The redirect URI '{redirect}' does not match the registration.")
         code = secret(24)

@@ -119,7 +119,7 @@ class Garble(Action):
     """Take another first byte than was sent, and say nothing of it."""
 
     def apply(self, request: Request, run: Callable[[], Response]) -> Response:
-        request.reader = cast(BinaryIO, _Garbled(request.reader))
+        request.reader = cast(BinaryIO, _Garbled(cast(BinaryIO, request.reader)))
         return run()
 
 

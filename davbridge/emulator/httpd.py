@@ -17,6 +17,8 @@ from http import HTTPStatus
 from typing import BinaryIO, cast
 from urllib.parse import parse_qsl
 
+from davbridge.emulator.line import PIECE, Line, Pace, PacedReader
+
 BLOCK = 1 << 20
 _DISCARDED = 64 << 20
 """Bytes of a refused body that are read, so that the client sees the answer and not a reset."""
@@ -34,7 +36,7 @@ class Request:
     path: str
     query_string: str
     headers: dict[str, str]
-    reader: BinaryIO
+    reader: BinaryIO | PacedReader
     length: int
     send_continue: Callable[[], None] | None = None
     remaining: int = 0
@@ -89,9 +91,12 @@ Application = Callable[[Request], Response]
 class Server:
     """Serves an application on a free loopback port, with a thread for each connection."""
 
-    def __init__(self, application: Application, context: ssl.SSLContext | None, port: int = 0) -> None:
+    def __init__(
+        self, application: Application, context: ssl.SSLContext | None, port: int = 0, line: Line | None = None
+    ) -> None:
         self._application = application
         self._context = context
+        self._line = line or Line()
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         outer = self
@@ -136,8 +141,9 @@ class Server:
         with self._lock:
             self._open.add(connection)
         reader = cast(BinaryIO, connection.makefile("rb", BLOCK))
+        body, down = PacedReader(reader, Pace(self._line)), Pace(self._line)
         try:
-            while self._one(connection, reader):
+            while self._one(connection, reader, body, down):
                 pass
         except (OSError, ValueError):
             pass
@@ -152,7 +158,7 @@ class Server:
                 reader.close()
             connection.close()
 
-    def _one(self, connection: socket.socket, reader: BinaryIO) -> bool:
+    def _one(self, connection: socket.socket, reader: BinaryIO, body: PacedReader, down: Pace) -> bool:
         line = reader.readline(65537)
         if not line.strip():
             return False
@@ -163,7 +169,8 @@ class Server:
             headers[name.lower()] = value.strip()
         path, _, query = target.partition("?")
         length = int(headers.get("content-length", "0"))
-        request = Request(method, path, query, headers, reader, length)
+        request = Request(method, path, query, headers, body, length)
+        self._line.delay()
         request.remaining = length
         request.query = dict(parse_qsl(query, keep_blank_values=True))
         if headers.get("expect", "").lower() == "100-continue":
@@ -180,14 +187,14 @@ class Server:
             unread = False
         keep = not unread and version == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
         keep = keep and response.headers.get("Connection") != "close" and response.cut is None
-        _send(connection, method, response, keep=keep)
+        _send(connection, method, response, down, keep=keep)
         if response.upgrade is not None:
             response.upgrade(connection)
             return False
         return keep
 
 
-def _send(connection: socket.socket, method: str, response: Response, *, keep: bool) -> None:
+def _send(connection: socket.socket, method: str, response: Response, down: Pace, *, keep: bool) -> None:
     length = response.length if response.stream is not None else len(response.body)
     try:
         reason = HTTPStatus(response.status).phrase
@@ -206,14 +213,17 @@ def _send(connection: socket.socket, method: str, response: Response, *, keep: b
             return
         if response.stream is None:
             body = response.body if response.cut is None else response.body[: response.cut]
+            down.take(len(body))
             connection.sendall(head + body)
         else:
             connection.sendall(head)
             missing = length or 0
             if response.cut is not None:
                 missing = min(missing, response.cut)
+            largest = PIECE if down.is_limited else BLOCK
             while missing:
-                block = response.stream.read(min(BLOCK, missing))
+                block = response.stream.read(min(largest, missing))
+                down.take(len(block))
                 connection.sendall(block)
                 missing -= len(block)
     finally:

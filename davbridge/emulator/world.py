@@ -16,6 +16,7 @@ from davbridge.emulator.blobs import Blob, Draft
 from davbridge.emulator.calls import Recorder
 from davbridge.emulator.clock import Clock
 from davbridge.emulator.drives import Drive, Item
+from davbridge.emulator.line import Line
 from davbridge.emulator.problems import bad_request, not_found
 from davbridge.emulator.quirks import Quirks
 
@@ -124,6 +125,7 @@ class World:
     site: Site
     root_site: Site
     other_sites: list[Site] = field(default_factory=list)
+    line: Line = field(default_factory=Line)
     content_url: str = ""
     login_url: str = ""
     tokens: dict[str, Token] = field(default_factory=dict)

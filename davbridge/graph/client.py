@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from davbridge.clock import Clock
@@ -17,18 +17,30 @@ from davbridge.transport.hosts import host_key
 from davbridge.transport.message import Parts
 from davbridge.transport.wire import Broken
 
+if TYPE_CHECKING:
+    from davbridge.graph.readahead import ReadAhead
+
 
 class Graph:
     """`base` is the versioned root, `https://graph.microsoft.com/v1.0`. Shared by all threads.
 
-    `takes_batches` becomes false when the service is found to know no `$batch`.
+    `takes_batches` becomes false when the service is found to know no `$batch`. `ahead`, if there is one, is the
+    process's own: large downloads are read over several connections by it.
     """
 
-    def __init__(self, transport: Transport, tokens: TokenSource, base: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        tokens: TokenSource,
+        base: str,
+        clock: Clock,
+        ahead: ReadAhead | None = None,
+    ) -> None:
         self.transport = transport
         self._tokens = tokens
         self.base = base.rstrip("/")
         self.clock = clock
+        self.ahead = ahead
         self.takes_batches = True
 
     def require_account(self) -> None:

@@ -40,7 +40,7 @@ def _graph(account: Account, tokens: SignedInAccount, gates: Gates, ground: Grou
     base = cloud.graph_base
     verify = str(cloud.ca_file) if cloud.ca_file else True
     transport = Transport(ground.clock, hosts=HostRules(base), verify=verify, gates=gates)
-    return Graph(transport, tokens, base, ground.clock)
+    return Graph(transport, tokens, base, ground.clock, ground.ahead)
 
 
 def channels(config: Config, ground: Ground) -> Callable[[str, Graph, str, Path], PushChannel]:

@@ -47,6 +47,7 @@ def make_driver(name: str, policy: Policy, graph: Graph, parts: DriverParts) -> 
         "watch": watch,
         "uploads": parts.ground.uploads,
         "desk": parts.ground.desks.of(name, policy.account),
+        "contents": parts.ground.content_cache(name, policy.cache) if policy.cache else None,
     }
     if policy.driver == "onedrive":
         return OneDrive.open(graph, user=policy.user, **shared)

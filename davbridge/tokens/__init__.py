@@ -1,7 +1,7 @@
 """Bearer tokens for an account: sign-in methods, the token store, single-flight refresh. MSAL lives here only."""
 
 from davbridge.tokens.account import SignedInAccount, open_account
-from davbridge.tokens.methods import METHODS, Visitor
+from davbridge.tokens.methods import METHODS, DeviceCode, Visitor, WebPage
 from davbridge.tokens.report import AccountReport, report
 from davbridge.tokens.settings import AccountSettings, CertificateFiles, SignInMethod
 from davbridge.tokens.signing import sign_in
@@ -14,6 +14,7 @@ __all__ = [
     "AccountReport",
     "AccountSettings",
     "CertificateFiles",
+    "DeviceCode",
     "FixedToken",
     "SignInMethod",
     "SignedInAccount",
@@ -21,6 +22,7 @@ __all__ = [
     "TokenStore",
     "Upkeep",
     "Visitor",
+    "WebPage",
     "open_account",
     "report",
     "sign_in",

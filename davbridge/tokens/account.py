@@ -233,6 +233,8 @@ class SignedInAccount:
         refusal = self._refusal
         if refusal is None or isinstance(refusal.error, Throttled) or self.clock.monotonic() >= refusal.until:
             return ""
+        if refusal.stamp != self.store.stamp(self.settings.name):
+            return ""  # somebody has signed in
         return str(refusal.error)
 
     def _still_refused(self) -> None:

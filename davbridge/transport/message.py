@@ -52,6 +52,9 @@ class Stream(Protocol):
 
     def close(self) -> None: ...
 
+    def abort(self) -> None:
+        """Let a `read` that another thread waits in end at once, as at the end or with BadUpstream."""
+
 
 @dataclass(frozen=True)
 class Reply:

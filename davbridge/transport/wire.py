@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 import requests
 import urllib3
@@ -38,6 +39,13 @@ class WireStream:
 
     def close(self) -> None:
         self._response.close()
+
+    def abort(self) -> None:
+        """As `Stream.abort`."""
+        # closing would wait for the thread that reads; and a response that was read to its end has let its
+        # connection go to somebody else
+        with suppress(ValueError, RuntimeError, OSError):
+            self._response.raw.shutdown()
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import random
+from dataclasses import replace
 
 import pytest
 
-from davbridge.emulator.faults import Html, Reset, Status, Truncate
+from davbridge.emulator.faults import Action, Html, Reset, Status, Truncate
 from tests.support.dav import Dav
 from tests.support.world import MOUNTS, World
 
@@ -77,3 +79,66 @@ def test_a_refused_download(world: World, dav: Dav, stored: bytes) -> None:
     """A policy that blocks downloads is 403."""
     world.emulator.faults.add("get item", Status(403, code="accessDenied"), times=9)
     dav.get("a.bin", check=403)
+
+
+class PutBefore(Action):
+    """Somebody stores the next of several contents before a request is answered."""
+
+    def __init__(self, drive, *contents: bytes) -> None:
+        self._drive = drive
+        self._contents = iter(contents)
+
+    def apply(self, request, run):
+        self._drive.put("/a.bin", next(self._contents))
+        return run()
+
+
+@pytest.mark.parametrize("changes", [1, 2, 3])
+def test_a_file_that_changes_while_it_is_opened(
+    world: World, dav: Dav, stored: bytes, mount: str, changes: int
+) -> None:
+    """However often it changes in a moment, the bytes of a version come with the ETag of that version, or not at all.
+
+    The versions have one size, so that nothing but the tag tells them apart.
+    """
+    contents = [random.Random(number).randbytes(len(stored)) for number in range(changes)]
+    first = dav.get("a.bin", check=200).etag
+    world.emulator.faults.add("download", PutBefore(world.emulator.drive(MOUNTS[mount]), *contents), times=changes)
+    answer = dav.get("a.bin", check=(200, 503))
+    assert world.emulator.faults.pending == 0
+    world.forget()
+    now = dav.head("a.bin", check=200).etag
+    assert now != first
+    if answer.status == 200:
+        assert (answer.body, answer.etag) == (contents[-1], now)
+    else:
+        assert changes == 3
+    assert dav.get("a.bin", headers={"If-Match": now}, check=200).body == contents[-1]
+
+
+def test_a_range_of_a_file_that_changes_while_it_is_opened(world: World, dav: Dav, stored: bytes, mount: str) -> None:
+    """A condition on the version holds for the bytes that are sent."""
+    tag = dav.get("a.bin", check=200).etag
+    drive = world.emulator.drive(MOUNTS[mount])
+    world.emulator.faults.add("download", PutBefore(drive, bytes(len(stored)), b"x" * len(stored)), times=2)
+    dav.get("a.bin", headers={"Range": "bytes=0-9", "If-Match": tag}, check=412)
+
+
+def test_a_file_whose_download_never_fits(world: World, dav: Dav, mount: str) -> None:
+    """What the service tells wrongly for good is believed to the stream, at one Graph call more."""
+    drive = world.emulator.drive(MOUNTS[mount])
+    drive.put("/a.bin", b"abc" * 100)
+    dav.get("a.bin", check=200)
+    with world.emulator.calls.counting() as calls:
+        world.emulator.faults.add("download", OtherTag())
+        assert dav.get("a.bin", check=200).body == b"abc" * 100
+    assert (calls.graph, calls.download) == (1, 1)
+
+
+class OtherTag(Action):
+    """The answer carries a tag of another version than the item."""
+
+    def apply(self, request, run):
+        response = run()
+        guid = response.headers["ETag"].partition(",")[0]
+        return replace(response, headers={**response.headers, "ETag": f'{guid},999"'})

@@ -35,11 +35,11 @@ __all__ = ["place", "test_90_days_of_silence", "test_200_kills"]
 
 
 def test_store_in_onedrive_or_team_sharepoint(alice: Person) -> None:
-    """ "Store in OneDrive or team SharePoint": each policy lists its own drive; the log names drive, type and root."""
+    """ "Store in OneDrive or team SharePoint": each lists its drive; the log names account, type, drive and root."""
     alice.emulator.drive("business").put("/mine.txt", b"x")
     alice.emulator.drive("documents").put("/ours.txt", b"x")
     with serving(alice.file) as running:
-        assert "policy me: business drive 'OneDrive' of alice, root /" in running.log
+        assert "policy me: business drive 'OneDrive' of alice, root /; account contoso" in running.log
         assert "policy team: documentLibrary drive 'Documents'" in running.log
         for mount, name in (("me", "mine.txt"), ("team", "ours.txt")):
             dav = running.dav(mount)

@@ -75,7 +75,8 @@ class World:
 
 def _empty(database: Database) -> None:
     with database.transaction() as transaction:
-        for table in ("locks", "dead_properties", "side_files", "uploads", "pauses", "journal"):
+        kept = ("locks", "dead_properties", "side_files", "uploads", "pauses", "journal")
+        for table in (*kept, "redirects_sent", "not_following"):
             transaction.execute(f"DELETE FROM {table}")
 
 

@@ -13,10 +13,10 @@ from davbridge.tokens.methods import (
     managed_identity,
     workload_identity,
 )
-from davbridge.tokens.methods.visitor import Visitor
+from davbridge.tokens.methods.visitor import DeviceCode, Visitor, WebPage
 from davbridge.tokens.settings import AccountSettings, SignInMethod
 
-__all__ = ["METHODS", "Method", "Visitor"]
+__all__ = ["METHODS", "DeviceCode", "Method", "Visitor", "WebPage"]
 
 
 class Method(Protocol):

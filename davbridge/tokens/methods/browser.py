@@ -15,7 +15,7 @@ from davbridge.errors import Forbidden
 from davbridge.tokens.http import Http
 from davbridge.tokens.methods.clients import public_client, refreshed
 from davbridge.tokens.methods.loopback import Loopback
-from davbridge.tokens.methods.visitor import Visitor
+from davbridge.tokens.methods.visitor import Visitor, WebPage
 from davbridge.tokens.settings import AccountSettings
 
 needs_person = True
@@ -34,6 +34,9 @@ def sign_in(settings: AccountSettings, cache: Any, http: Http, visitor: Visitor,
         Forbidden: it belongs to another sign-in, or nobody came back.
     """
     application = public_client(settings, cache, http)
+    if isinstance(visitor, WebPage):
+        flow = _begin(application, settings, visitor.redirect_uri, claims)
+        return _end(application, flow, pasted(visitor.bring(flow["auth_uri"]))) if "auth_uri" in flow else flow
     with Loopback() as loopback:
         flow = _begin(application, settings, loopback.uri, claims)
         if "auth_uri" not in flow:
@@ -47,6 +50,10 @@ def sign_in(settings: AccountSettings, cache: Any, http: Http, visitor: Visitor,
         else:
             question = "In the end the browser shows that localhost cannot be reached. Paste that page's address here"
             brought = pasted(visitor.ask(question))
+    return _end(application, flow, brought)
+
+
+def _end(application: Any, flow: Any, brought: dict[str, str]) -> Any:
     # before MSAL looks: its message would show both values
     if brought.get("state") != flow["state"]:
         raise Forbidden("that address is not the end of this sign-in (its `state` is another one); begin again")

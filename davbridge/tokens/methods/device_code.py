@@ -10,7 +10,7 @@ from msal.exceptions import MsalServiceError
 
 from davbridge.tokens.http import Http
 from davbridge.tokens.methods.clients import public_client, refreshed
-from davbridge.tokens.methods.visitor import Visitor
+from davbridge.tokens.methods.visitor import DeviceCode, Visitor, WebPage
 from davbridge.tokens.settings import AccountSettings
 
 needs_person = True
@@ -27,7 +27,10 @@ def sign_in(settings: AccountSettings, cache: Any, http: Http, visitor: Visitor,
     flow = application.initiate_device_flow(scopes=list(settings.scopes), claims_challenge=claims)
     if "user_code" not in flow:
         return flow
-    visitor.show(str(flow["message"]))
+    if isinstance(visitor, WebPage):
+        visitor.show_code(DeviceCode(str(flow["user_code"]), str(flow["verification_uri"]), float(flow["expires_at"])))
+    else:
+        visitor.show(str(flow["message"]))
     while True:
         try:
             # a new application each time: MSAL answers from memory for a minute after a 5xx
