@@ -1,11 +1,14 @@
-"""Addresses that several processes listen on: one process reserves them, the others come and go."""
+"""Addresses that several processes listen on: one holds the sockets, the others accept from them and come and go.
+
+One socket for all and not one for each (SO_REUSEPORT): the kernel would deal connections out blindly, so that one
+process may get most of sixteen and the other one idles; and what waits at a process that dies would be lost.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import socket
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,20 +17,16 @@ from typing import Any
 from davbridge.edge.addresses import check_free, parse_listen, refused, shown
 from davbridge.errors import ConfigError
 
-_BACKLOG = 1024
-_SPREADS = sys.platform == "linux"
-"""Whether the kernel spreads connections over all sockets of one port; others give all to the last that came."""
-
 
 @dataclass(frozen=True)
 class Place:
-    """An address that is held for several processes. `address` as cheroot wants it, with the real port.
+    """An address that is held for several processes: `address` as cheroot wants it, with the real port.
 
-    `listening`: they all accept from this socket. None: each binds one of its own, and the kernel spreads.
+    They all listen and accept on `socket`.
     """
 
     address: Any
-    listening: socket.socket | None = None
+    socket: socket.socket
 
 
 class Reservation:
@@ -43,6 +42,7 @@ class Reservation:
         return [shown(place.address) for place in self.places]
 
     def close(self) -> None:
+        """Give them up; nobody is let in any more when all processes have done so."""
         for one in self._sockets:
             one.close()
 
@@ -83,10 +83,7 @@ def _bound(address: Any) -> socket.socket:
         raise refused(address, error) from None
     for family, _, _, _, place in resolved:
         try:
-            if place[1]:
-                # with SO_REUSEPORT we would be let in beside another program that uses it, such as a second bridge
-                _bound_port(family, place, shared=False).close()
-            return _bound_port(family, place, shared=True)
+            return _bound_port(family, place)
         except OSError as error:
             reason = error
     raise refused(address, reason)
@@ -99,18 +96,14 @@ def _resolved(address: tuple[str, int]) -> list[Any]:
         return []
 
 
-def _bound_port(family: int, place: Any, *, shared: bool) -> socket.socket:
+def _bound_port(family: int, place: Any) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         if place[1]:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared and _SPREADS:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6 and place[0] == "::":
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         sock.bind(place)
-        if shared and not _SPREADS:
-            sock.listen(_BACKLOG)
     except BaseException:
         sock.close()
         raise
@@ -124,7 +117,7 @@ def _bound_path(path: str) -> socket.socket:
         Path(path).unlink(missing_ok=True)
         sock.bind(path)
         Path(path).chmod(0o777)  # who may come in is decided by the folder's mode, and by the password
-        sock.listen(_BACKLOG)
+        sock.listen()  # or it would be taken for one that a program has left behind
     except BaseException:
         sock.close()
         raise
@@ -133,7 +126,4 @@ def _bound_path(path: str) -> socket.socket:
 
 def _place(sock: socket.socket) -> Place:
     address = sock.getsockname()
-    if isinstance(address, tuple):
-        address = address[:2]
-    listening = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-    return Place(address, sock if listening else None)
+    return Place(address[:2] if isinstance(address, tuple) else address, sock)

@@ -100,8 +100,7 @@ class Listener(Server):
     def take(self, place: Place) -> None:
         """Listen where other processes do, too."""
         self.bind_addr = place.address
-        self._given = place.listening
-        self.reuse_port = place.listening is None
+        self._given = place.socket
 
     def prepare(self) -> None:
         """Bind and listen.

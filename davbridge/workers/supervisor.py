@@ -181,6 +181,8 @@ class Supervisor:
         if not self._crew.stopping:
             self._changeover.stop()
             service.announce_end()
+            # with the workers' own, the last: from now on who comes is refused, and does not wait for nobody
+            self._reservation.close()
         self._crew.stop(time.monotonic())
 
     def _hear(self, number: int, member: _Member) -> None:

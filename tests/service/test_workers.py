@@ -162,7 +162,7 @@ def test_a_write_is_seen_on_all(running: Serving) -> None:
         }
         client.delete("old.txt", check=204)
         assert set(on_many(running, lambda dav: b"old.txt" in dav.propfind(depth=1).body)) == {False}
-    assert running.answered("GET") == {"1", "2"}
+    eventually(lambda: running.answered("GET") == {"1", "2"})
 
 
 def test_a_pause_holds_for_all(running: Serving, emulator: Emulator) -> None:
@@ -171,7 +171,7 @@ def test_a_pause_holds_for_all(running: Serving, emulator: Emulator) -> None:
     assert on_many(running, lambda dav: dav.get("a.txt").status, 1) == [503]
     with emulator.calls.counting() as calls:
         assert set(on_many(running, lambda dav: dav.get("a.txt").status)) == {503}
-    assert running.answered("GET") == {"1", "2"}
+    eventually(lambda: running.answered("GET") == {"1", "2"})
     assert calls.graph == 0, "rejected calls prolong the throttling"
 
 
@@ -201,7 +201,7 @@ def eventually_held(lock: Path, running: Serving) -> list[int]:
 
 
 def test_a_second_bridge_is_refused_the_port(running: Serving, emulator: Emulator, tmp_path: Path) -> None:
-    """Though its workers would be let in beside the first one's by SO_REUSEPORT."""
+    """With one sentence."""
     folder = tmp_path / "second"
     folder.mkdir()
     with serving(write_configuration(emulator, folder, listen=running.address, workers=2)) as second:

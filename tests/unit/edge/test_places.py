@@ -13,11 +13,7 @@ from davbridge.errors import ConfigError
 
 def listener(place: Place) -> socket.socket:
     """As a worker listens on a place."""
-    if place.listening:
-        return place.listening.dup()
-    sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    sock.bind(place.address)
+    sock = place.socket.dup()
     sock.listen()
     return sock
 
@@ -70,8 +66,6 @@ def test_a_unix_socket_is_shared(tmp_path: Path) -> None:
     """One socket for all; whoever would take it away is refused; what was left behind is replaced."""
     path = tmp_path / "dav.sock"
     held = reserve([f"unix:{path}"])
-    (place,) = held.places
-    assert place.listening is not None
     assert held.addresses == [f"unix:{path}"]
     with pytest.raises(ConfigError, match="is in use by another program"):
         reserve([f"unix:{path}"])
