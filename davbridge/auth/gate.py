@@ -14,6 +14,7 @@ import hashlib
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from typing import Any
 
 from cachetools import TTLCache
@@ -55,6 +56,11 @@ class Passwords:
         passwords._slots, passwords._waiting = self._slots, self._waiting
         passwords._lock, passwords._failures = self._lock, self._failures
         return passwords
+
+    def slows(self, address: str) -> bool:
+        """Whether `address` has been wrong so often that it has to wait."""
+        with self._lock:
+            return self._failures.get(address, 0) >= _FREE_FAILURES
 
     def unchanged(self, users: Mapping[str, str]) -> set[str]:
         """Whose hash is the same in `users`."""
@@ -98,6 +104,7 @@ class Gate:
         self._key = secrets.token_bytes(32)
         self._lock = threading.Lock()
         self._known: dict[bytes, tuple[str, float]] = {}
+        self._asked: dict[bytes, Future[str | None]] = {}
         self.passwords = Passwords(users, clock, processes)
 
     def renewed(self, application: Application, users: Mapping[str, str]) -> Gate:
@@ -128,8 +135,31 @@ class Gate:
         known = self._known.get(digest)
         if known is not None and known[1] > self._clock.monotonic():
             return known[0]
+        address = environ.get("REMOTE_ADDR", "")
+        if self.passwords.slows(address):
+            return self._checked(digest, header, address)
+        # a mount opens many connections at once, all with one password: it is hashed once for them
+        with self._lock:
+            other = self._asked.get(digest)
+            if other is None:
+                own = self._asked[digest] = Future()
+        if other is not None:
+            about_to_wait()
+            return other.result()
+        try:
+            user = self._checked(digest, header, address)
+            own.set_result(user)
+        except BaseException as error:
+            own.set_exception(error)
+            raise
+        finally:
+            with self._lock:
+                del self._asked[digest]
+        return user
+
+    def _checked(self, digest: bytes, header: str, address: str) -> str | None:
         for name, password in _credentials(header):
-            if self.passwords.is_right(name, password, environ.get("REMOTE_ADDR", "")):
+            if self.passwords.is_right(name, password, address):
                 self._remember(digest, name)
                 return name
         return None

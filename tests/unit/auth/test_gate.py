@@ -196,3 +196,23 @@ def test_memory_for_hashes_is_shared_by_processes(
     for thread in threads:
         thread.join()
     assert highest == most
+
+
+@pytest.mark.parametrize(("password", "status"), [("secret", "200 OK"), ("wrong", "401 Unauthorized")])
+def test_one_hash_for_many_at_once(gate: Gate, monkeypatch: pytest.MonkeyPatch, password: str, status: str) -> None:
+    """A mount's connections all come with one password at the same time: one hash answers them all, right or wrong."""
+    hashes = []
+    held = threading.Event()
+
+    def slow(hashed: str | None, given: str) -> bool:
+        hashes.append(given)
+        held.wait(5)
+        return given == "secret"
+
+    monkeypatch.setattr(module, "verify", slow)
+    with ThreadPoolExecutor(16) as pool:
+        answers = [pool.submit(ask, gate, basic(f"alice:{password}")) for _ in range(16)]
+        time.sleep(0.2)
+        held.set()
+        assert {answer.result(5)[0] for answer in answers} == {status}
+    assert hashes == [password]
