@@ -1,7 +1,12 @@
-"""A thread says that it is about to wait, so that somebody else does what it would have done next.
+"""What a thread says of its time: that it is about to wait, and that what it does next is one moment.
 
 The server answers quick requests one after the other in one thread (decision 010); what takes long enough to make the
-others wait begins with `about_to_wait`. Saying it once too often costs a microsecond; not at all, some milliseconds.
+others wait begins with `about_to_wait`, so that somebody else does what this thread would have done next. One too many
+costs a microsecond, one too few some milliseconds.
+
+All requests that have come before they are answered in a row are answered in one *moment*: what was true at its
+beginning, after all of them had come, may be told to each of them (they are concurrent with whatever happens since).
+A moment ends with the wait, and with a change that this thread makes itself.
 """
 
 from __future__ import annotations
@@ -9,7 +14,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-_here = threading.local()
+
+class _Here(threading.local):
+    listener: Callable[[], None] | None = None
+    moment: object | None = None
+
+
+_here = _Here()
 
 
 def when_waiting(listener: Callable[[], None]) -> None:
@@ -19,6 +30,21 @@ def when_waiting(listener: Callable[[], None]) -> None:
 
 def about_to_wait() -> None:
     """What follows waits for somebody, or works for more than a few milliseconds."""
-    listener: Callable[[], None] | None = getattr(_here, "listener", None)
-    if listener is not None:
-        listener()
+    _here.moment = None
+    if _here.listener is not None:
+        _here.listener()
+
+
+def begin_moment() -> None:
+    """All that is asked for until the next beginning, or end, has been asked for already."""
+    _here.moment = object()
+
+
+def end_moment() -> None:
+    """What was true may not be any more."""
+    _here.moment = None
+
+
+def moment() -> object | None:
+    """This thread's moment; None when it has none."""
+    return _here.moment

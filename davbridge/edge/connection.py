@@ -13,6 +13,7 @@ from cheroot.server import HTTPConnection
 
 from davbridge.edge.request import EdgeRequest
 from davbridge.edge.stream import Stream
+from davbridge.waiting import begin_moment
 
 _LINGER_SECONDS, _LINGER_IDLE_SECONDS, _LINGER_BYTES = 5.0, 0.5, 256 << 20
 
@@ -49,14 +50,18 @@ class EdgeConnection(HTTPConnection):
         try:
             if self._unwanted is not None:
                 return self._discard()
-            if not self._shaken and not self._shake():
-                return True
+            if not self._shaken:
+                if not self._shake():
+                    return True
+                begin_moment()  # what came was the handshake
             while True:
                 if not stream.fill():
                     return False
                 while stream.has_head() or stream.buffered >= self.server.max_request_header_size:
                     if not self.communicate():  # type: ignore[no-untyped-call] # cheroot types it partly
                         return self.lingers and self._linger()
+                    if stream.buffered:
+                        begin_moment()  # the next one may have come since
                 if not stream.pending:
                     break
         except OSError:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from davbridge.waiting import when_waiting
+from davbridge.waiting import begin_moment, end_moment, when_waiting
 
 log = logging.getLogger("davbridge.edge")
 _TICK = 0.005
@@ -106,6 +106,7 @@ class Crew:
                 with self._lock:
                     self._queued += 1
         finally:
+            end_moment()
             with self._lock:
                 self._threads.discard(threading.current_thread())
 
@@ -154,6 +155,7 @@ class Crew:
         me = threading.get_ident()
         while True:
             events = self._selector.select(_SWEEP_SECONDS)
+            begin_moment()
             for key, _ in events:
                 if self._stopping:
                     break

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from davbridge.errors import BridgeError, Busy, ConfigError, QuotaExceeded
+from davbridge.waiting import end_moment, moment
 
 Row = sqlite3.Row
 Transaction = sqlite3.Connection
@@ -112,7 +113,18 @@ class Database:
 
         Copies in memory are good while it stands still: ask for the version first and read the rows after it, since a
         commit in between then makes the copy look older than it is, never newer. It is this process's own.
+
+        Asked once for all requests of one moment (`davbridge.waiting`).
         """
+        now = moment()
+        seen: tuple[object, tuple[int, int]] | None = getattr(self._local, "seen", None)
+        if now is not None and seen is not None and seen[0] is now:
+            return seen[1]
+        version = self._version()
+        self._local.seen = (now, version)
+        return version
+
+    def _version(self) -> tuple[int, int]:
         try:
             with self._watching:
                 if self._watcher is not None and self._watched != self._generation:
@@ -190,6 +202,7 @@ class Database:
             try:
                 yield connection
                 connection.execute("COMMIT")
+                end_moment()
             except BaseException:
                 # SQLite has rolled back by itself after some errors, a full disk for one
                 if connection.in_transaction:

@@ -11,6 +11,7 @@ import pytest
 
 from davbridge.store.copy import Copy
 from davbridge.store.database import Database
+from davbridge.waiting import about_to_wait, begin_moment, end_moment
 
 SCHEMA = ("CREATE TABLE IF NOT EXISTS things (name TEXT) STRICT",)
 
@@ -89,3 +90,42 @@ def test_a_rolled_back_transaction_changes_nothing(database: Database) -> None:
     with pytest.raises(RuntimeError):
         fail()
     assert database.version() == before
+
+
+@pytest.fixture
+def in_a_moment(database: Database) -> Iterator[None]:
+    """All that the test does is asked for at once."""
+    begin_moment()
+    yield
+    end_moment()
+
+
+@pytest.mark.usefixtures("in_a_moment")
+def test_a_moment_has_one_version(database: Database) -> None:
+    """What others change meanwhile is told after a wait, or to the next moment's requests."""
+    versions = [database.version()]
+
+    def elsewhere() -> None:
+        thread = threading.Thread(target=add, args=(database,))
+        thread.start()
+        thread.join()
+
+    elsewhere()
+    assert database.version() == versions[-1]
+    about_to_wait()
+    versions.append(database.version())
+    begin_moment()
+    assert database.version() == versions[-1]
+    elsewhere()
+    assert database.version() == versions[-1]
+    begin_moment()
+    versions.append(database.version())
+    assert len(set(versions)) == 3
+
+
+@pytest.mark.usefixtures("in_a_moment")
+def test_a_change_of_ones_own_ends_the_moment(database: Database) -> None:
+    """Who has written reads what it wrote."""
+    before = database.version()
+    add(database)
+    assert database.version() != before
