@@ -18,7 +18,7 @@ demo: $(STAMP)
 	@$(BIN)/davbridge demo
 
 test: $(STAMP) packages lint
-	$(BIN)/python -m pytest --junitxml=build/tests.xml
+	$(BIN)/python -m pytest -n 2 --dist worksteal --junitxml=build/tests.xml
 
 unit: $(STAMP)
 	$(BIN)/python -m pytest -q tests/unit

@@ -149,6 +149,7 @@ class GraphDriver:
             self._opened[1].cache.clear()
             self._opened[1].urls.clear()
             self._opened[1].sequences.clear()
+        self._quota = None
 
     def stat(self, path: DavPath) -> Item:
         return self._shown(path, self._tree.find(path))

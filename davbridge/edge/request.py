@@ -113,8 +113,7 @@ class EdgeRequest(HTTPRequest):
         status = int(self.status[:3])
         if names.get("connection") == "close" or status == 413 or not self.server.ready:
             self.close_connection = True
-        lines = [f"HTTP/1.1 {self.status}\r\n"]
-        lines += [f"{name}: {value}\r\n" for name, value in self.outheaders]
+        lines = [f"HTTP/1.1 {self.status}\r\n", *(f"{name}: {value}\r\n" for name, value in self.outheaders)]
         if "content-length" not in names and status >= 200 and status not in (204, 205, 304):
             if self.response_protocol == "HTTP/1.1" and self.method != b"HEAD":
                 self.chunked_write = True
@@ -130,9 +129,10 @@ class EdgeRequest(HTTPRequest):
             if self.close_connection:
                 lines.append("Connection: close\r\n")
             elif self.response_protocol != "HTTP/1.1":
-                lines.append(f"Connection: Keep-Alive\r\nKeep-Alive: timeout={self.server.timeout}\r\n")
+                lines += ["Connection: Keep-Alive\r\n", f"Keep-Alive: timeout={self.server.timeout}\r\n"]
         text = "".join(lines)
-        if text.count("\n") != text.count("\r\n") or "\0" in text:
+        if text.count("\n") != len(lines) or text.count("\r") != len(lines) or "\0" in text:
+            self.sent_headers = False
             raise ValueError("a header of the answer holds a line's end")
         end = b"\r\n" if "date" in names else b"Date: " + _now() + b"\r\n\r\n"
         self._head = text.encode("latin-1") + self.server.server_line + end

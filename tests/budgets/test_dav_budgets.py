@@ -75,6 +75,7 @@ def budget(request: pytest.FixtureRequest, world: World, mount: str) -> Budget:
     drive.put("/d/f.txt", b"content")
     drive.put("/e/old.txt", b"old content")
     world.bridge.drivers[mount].probe()
+    world.bridge.drivers[mount].quota()  # which finding the drive tells, too
     return request.param  # type: ignore[no-any-return]
 
 

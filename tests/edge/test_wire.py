@@ -31,6 +31,9 @@ class Application:
         if path == "/refuse":
             start_response("403 Forbidden", [("Content-Length", "2")])
             return [b"no"]
+        if path == "/split":
+            start_response("200 OK", [("Content-Length", "0"), ("X", "a\r\nSet-Cookie: b")])
+            return []
         if path == "/breaks":
             return self._breaks(start_response)
         if path == "/wait":
@@ -282,6 +285,13 @@ def test_a_body_that_breaks_cuts_the_connection(exchange: Exchange) -> None:
     answer = exchange(b"GET /breaks HTTP/1.1\r\nHost: h\r\n\r\n", end=False)
     assert b"Content-Length: 1000" in answer
     assert answer.endswith(b"\r\n\r\nhalf")
+
+
+def test_a_header_is_one_line(exchange: Exchange) -> None:
+    """Whatever the application puts into it: nobody can write headers of his own by a name."""
+    answer = exchange(b"GET /split HTTP/1.1\r\nHost: h\r\n\r\n", end=False)
+    assert answer.startswith(b"HTTP/1.1 500")
+    assert b"Set-Cookie" not in answer
 
 
 def test_old_and_absolute_forms(exchange: Exchange, application: Application) -> None:

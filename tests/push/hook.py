@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 NAME = "0123456789abcdef0123"
 
@@ -31,5 +32,5 @@ class Hook:
 
 def beyond(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     """What stands behind the endpoint: a gate that lets nobody in."""
-    start_response("401 Unauthorized", [("Content-Length", "0"), ("X-Path", environ["PATH_INFO"])])
+    start_response("401 Unauthorized", [("Content-Length", "0"), ("X-Path", quote(environ["PATH_INFO"]))])
     return [b""]
