@@ -102,10 +102,16 @@ class Crew:
         when_waiting(self._give_up)
         try:
             while self._succeed():
-                self._lead()
+                try:
+                    self._lead()
+                except Exception:
+                    # a mistake of ours, in whatever request: it must not be the last that anybody answers
+                    log.exception("a connection is lost")
+                    self._abandon()
                 with self._lock:
                     self._queued += 1
         finally:
+            self._give_up()
             end_moment()
             with self._lock:
                 self._threads.discard(threading.current_thread())
@@ -196,6 +202,16 @@ class Crew:
                 if self._leader == threading.get_ident():
                     self._depose()
             self._alarm.set()
+
+    def _abandon(self) -> None:
+        with self._lock:
+            leads = self._leader == threading.get_ident()
+            work = self._work if leads else None
+            if leads:
+                self._depose()
+        self._alarm.set()
+        if work is not None:
+            work.close()
 
     def _depose(self) -> None:
         if self._work is not None:

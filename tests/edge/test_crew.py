@@ -14,6 +14,7 @@ import pytest
 import trustme
 
 from davbridge.edge import EdgeServer, Limits, Tls, make_server
+from davbridge.edge.connection import EdgeConnection
 from davbridge.edge.crew import Crew
 from davbridge.waiting import about_to_wait
 
@@ -201,6 +202,28 @@ def test_without_files_left(serve: Callable[..., EdgeServer], monkeypatch: pytes
     with connect(server) as connection:
         assert ask(connection).startswith(b"HTTP/1.1 200")
     assert told == ["no connection can be accepted: [Errno 24] Too many open files"] * 2
+
+
+def test_a_mistake_costs_one_connection(
+    serve: Callable[..., EdgeServer], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever goes wrong outside of the application: the others are served, and the log tells."""
+    original = EdgeConnection.advance
+    mistakes = iter([RuntimeError("a mistake"), RuntimeError("another one")])
+
+    def advance(connection: EdgeConnection) -> bool:
+        if (mistake := next(mistakes, None)) is not None:
+            raise mistake
+        return original(connection)
+
+    monkeypatch.setattr(EdgeConnection, "advance", advance)
+    server = serve(Limits(threads=3))
+    for _ in range(2):
+        with connect(server) as connection:
+            assert ask(connection) == b""
+    with connect(server) as connection:
+        assert ask(connection).startswith(b"HTTP/1.1 200")
+    assert "another one" in caplog.text
 
 
 def test_threads_end_with_the_server(application: Application) -> None:
