@@ -1,19 +1,22 @@
 """What the mission's source promises, one test a row: its docstring quotes the statement or the question.
 
-Rows with a file of their own: `resolve` (site addresses), reload, and the status page. Each test here fails when its
-feature is taken away. Two rows end in tests of `tests/signin`, which are imported and so run with these: the keep-alive
-of "not been running long", and `kill -9` of "all authorizations suddenly invalid".
+Each fails when its feature is taken away. `resolve`, reload and the status page have tests of their own beside these
+(`tests/service`, `tests/page`, `tests/browser`). Two rows end in tests of `tests/signin`, which are imported and so run
+with these: the keep-alive of "not been running long", and `kill -9` of "all authorizations suddenly invalid".
 """
 
 from __future__ import annotations
 
+import json
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
 import sys
 import threading
 import urllib.request
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -29,7 +32,7 @@ from tests.signin.test_keeping import place, test_90_days_of_silence
 from tests.signin.test_killing import test_200_kills
 from tests.support.dav import Dav
 from tests.support.serving import serving
-from tests.support.world import USERS
+from tests.support.world import USERS, eventually
 
 __all__ = ["place", "test_90_days_of_silence", "test_200_kills"]
 
@@ -180,6 +183,54 @@ def test_sharepoint_2_save_files_to_sharepoint(alice: Person) -> None:
         line = next(n for n, text in enumerate(alice.file.read_text().splitlines(), 1) if text == f"  {policy}:")
         assert f"config.yaml:{line}: policies.{policy}: {words}" in alice.run("check", status=78)
         alice.file.write_text(before)
+
+
+HOST = "https://contoso.sharepoint.com"
+
+
+@pytest.mark.parametrize(
+    ("pasted", "drive"),
+    [
+        (f"{HOST}/sites/team", "documents"),
+        (f"{HOST}/sites/team/Archive/Forms/AllItems.aspx", "archive"),
+        (f"{HOST}/sites/team/Shared%20Documents/Forms/AllItems.aspx?id=%2Fsites%2Fteam%2FArchive", "archive"),
+        (f"{HOST}/sites/team/design/Shared%20Documents", "design"),
+    ],
+)
+def test_sharepoint_3_fill_in_site_address(alice: Person, pasted: str, drive: str) -> None:
+    """ "SharePoint 3: fill in site address": `resolve` turns what browsers show into ids; `site` takes it as is."""
+    told = json.loads(alice.run("resolve", "--json", pasted))
+    assert told["drive"]["id"] == alice.emulator.drive(drive).id
+    alice.change(lambda data: data["policies"]["team"].update(site=pasted))
+    alice.change(lambda data: data["policies"]["team"].pop("library", None))
+    status = alice.status()["policies"]["team"]
+    assert (status["reachable"], status["drive_id"]) == (True, alice.emulator.drive(drive).id)
+
+
+def test_sharepoint_3_a_wrong_address(alice: Person) -> None:
+    """… and for a wrong one says which of the reasons it is."""
+    assert "no site" in alice.run("resolve", f"{HOST}/sites/none", status=1)
+    assert "closed" in alice.run("resolve", f"{HOST}/teams/closed", status=1)
+    assert alice.run("resolve", "https://fabrikam.sharepoint.com/sites/team", status=1)
+
+
+def test_sharepoint_4_save_policy(alice: Person) -> None:
+    """ "SharePoint 4: save policy": SIGHUP switches at once; a wrong file changes nothing, and says so."""
+    with serving(alice.file) as running, closing(running.dav("me")) as dav:
+        dav.put("a.txt", b"1", check=201)
+        dav.lock("a.txt", check=200)
+        alice.emulator.drive("business").put("/inner/b.txt", b"2")
+        good = alice.file.read_text()
+        alice.change(lambda data: data["policies"]["me"].update(root="/nowhere"))
+        assert "/nowhere" in alice.run("reload", status=78)
+        assert dav.get("a.txt", check=200).body == b"1"
+        alice.file.write_text(good)
+        alice.change(lambda data: data["policies"]["me"].update(root="/inner"))
+        running.process.send_signal(signal.SIGHUP)
+        eventually(lambda: dav.get("b.txt").status == 200)
+        dav.get("a.txt", check=404)
+        # the lock was on a path of the former root
+        dav.put("a.txt", b"3", check=201)
 
 
 def test_a_personal_account(person: Person) -> None:
