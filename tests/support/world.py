@@ -75,7 +75,7 @@ class World:
 
 def _empty(database: Database) -> None:
     with database.transaction() as transaction:
-        kept = ("locks", "dead_properties", "side_files", "uploads", "pauses", "journal")
+        kept = ("locks", "dead_properties", "side_files", "uploads", "pauses", "paces", "journal")
         for table in (*kept, "redirects_sent", "not_following"):
             transaction.execute(f"DELETE FROM {table}")
 
