@@ -22,6 +22,9 @@ class Gates(Protocol):
     def slow_down(self, host: str, budget: Budget) -> None:
         """Let requests through at the pace that the newest `budget` allows."""
 
+    def speed_up(self, host: str) -> None:
+        """An answer has announced no budget: a pace whose time is over is forgotten."""
+
     def remaining(self, host: str) -> float:
         """Seconds until the gate opens for the next request; 0 when it is open."""
 
@@ -48,6 +51,12 @@ class MemoryGates:
     def slow_down(self, host: str, budget: Budget) -> None:
         with self._lock:
             self._paces[host] = Pace.of(budget, self._clock.monotonic(), self._paces.get(host))
+
+    def speed_up(self, host: str) -> None:
+        with self._lock:
+            pace = self._paces.get(host)
+            if pace is not None and pace.is_over(self._clock.monotonic()):
+                del self._paces[host]
 
     def remaining(self, host: str) -> float:
         with self._lock:

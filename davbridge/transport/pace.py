@@ -16,7 +16,7 @@ _RESERVE = 0.05
 _WINDOW = 60.0
 """Seconds that the limit is for (facts: Graph §8.3)."""
 _AFTER = 10.0
-"""Seconds after the renewal in which the limit's own rate is kept: who knows how much has been renewed?"""
+"""Seconds after the renewal in which a pace is kept, unless an answer announces nothing any more."""
 _LONGEST = 300.0
 
 
@@ -45,33 +45,54 @@ class Budget:
 
 @dataclass(frozen=True)
 class Pace:
-    """All times in seconds of one clock. `interval` lies between requests until `until`, and `rest` afterwards."""
+    """All times in seconds of one clock. `interval` lies between requests until `until`, and `rest` afterwards.
+
+    `start`: when the first may leave; `last`: when one has left. `used_up`: nothing is left, so that what comes after
+    `until` is a probe, and the next one waits for what its answer tells.
+    """
 
     since: float
     until: float
     interval: float
     rest: float
-    next: float
+    start: float
+    last: float
+    used_up: bool
 
     @classmethod
     def of(cls, budget: Budget, now: float, former: Pace | None) -> Pace:
-        """The pace for what is left; whom `former` has let go keeps his distance."""
+        """The pace for what is left, after a `former` one."""
         calls = (budget.remaining - _RESERVE * budget.limit) / _UNITS
-        until = now + budget.reset
-        first = now if calls >= 1 else until
-        if former is not None and former.wait(now):
-            first = max(first, former.next)
-        rest = min(_WINDOW * _UNITS / budget.limit, budget.reset)
-        return cls(now, until, budget.reset / max(calls, 1.0), rest, first)
+        rest = _WINDOW * _UNITS / budget.limit
+        last = former.last if former is not None else 0.0
+        if calls >= 1:
+            return cls(now, now + budget.reset, max(budget.reset / calls, rest), rest, now, last, used_up=False)
+        wait = budget.reset
+        until = now + wait
+        if former is not None and former.used_up:
+            # the probe brings the same news when the minute slides, and is not renewed at once
+            wait = max(wait, former.interval if now < former.until else min(2 * former.interval, _WINDOW))
+            until = max(until, last + wait)
+        return cls(now, until, wait, rest, until, last, used_up=True)
 
     def wait(self, now: float) -> float:
         """Seconds until a request may leave."""
-        return max(0.0, self.next - now) if self.is_kept(now) else 0.0
+        return max(0.0, self._next - now) if self.is_kept(now) else 0.0
 
     def is_kept(self, now: float) -> bool:
-        return now < max(self.until + _AFTER, self.next)
+        return now < max(self.until + _AFTER, self._next)
+
+    def is_over(self, now: float) -> bool:
+        """Whether an answer that announces nothing, at this time, means that there is enough again."""
+        return now >= self.until
 
     def taken(self, now: float) -> Pace:
         """A request leaves now."""
-        following = now + self.interval
-        return replace(self, next=following if following <= self.until else max(self.until, now + self.rest))
+        return replace(self, last=now)
+
+    @property
+    def _next(self) -> float:
+        following = self.last + self.interval
+        if following > self.until and not self.used_up:
+            following = max(self.until, self.last + self.rest)
+        return max(self.start, following)

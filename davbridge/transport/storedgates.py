@@ -20,12 +20,13 @@ SCHEMA = (
         PRIMARY KEY (account, host)) STRICT, WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS paces (
         account TEXT NOT NULL, host TEXT NOT NULL,
-        since REAL NOT NULL, until REAL NOT NULL, interval REAL NOT NULL, rest REAL NOT NULL, next REAL NOT NULL,
+        since REAL NOT NULL, until REAL NOT NULL, interval REAL NOT NULL, rest REAL NOT NULL,
+        start REAL NOT NULL, last REAL NOT NULL, used_up INTEGER NOT NULL,
         PRIMARY KEY (account, host)) STRICT, WITHOUT ROWID""",
 )
 _SLACK_SECONDS = 1.0
 _FIND = "SELECT since, until FROM pauses WHERE account = ? AND host = ?"
-_FIND_PACE = "SELECT since, until, interval, rest, next FROM paces WHERE account = ? AND host = ?"
+_FIND_PACE = "SELECT since, until, interval, rest, start, last, used_up FROM paces WHERE account = ? AND host = ?"
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,18 @@ class StoredGates:
                 self._keep(transaction, host, Pace.of(budget, now, former))
         except BridgeError as error:
             log.warning("a slower pace for %s could not be shared: %s", host, error)
+
+    def speed_up(self, host: str) -> None:
+        """As in `Gates`."""
+        pace = self._pace(host, self._now())
+        if pace is None or not pace.is_over(self._now()):
+            return
+        try:
+            with self._database.transaction() as transaction:
+                values = (self._account, host, pace.until)
+                transaction.execute("DELETE FROM paces WHERE account = ? AND host = ? AND until = ?", values)
+        except BridgeError as error:
+            log.warning("the slower pace for %s could not be ended: %s", host, error)
 
     def remaining(self, host: str) -> float:
         now = self._now()
@@ -108,7 +121,7 @@ class StoredGates:
 
     def _keep(self, transaction: Transaction, host: str, pace: Pace) -> None:
         values = (self._account, host, *astuple(pace))
-        transaction.execute("INSERT OR REPLACE INTO paces VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+        transaction.execute("INSERT OR REPLACE INTO paces VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
 
 def _left(rows: list[Row], now: float) -> float:
@@ -122,5 +135,8 @@ def _pace(rows: list[Row], now: float) -> Pace | None:
     """The pace that is kept now, of `rows`, none or one."""
     if not rows or rows[0]["since"] > now + _SLACK_SECONDS:
         return None
-    pace = Pace(*map(float, rows[0]))
+    row = rows[0]
+    pace = Pace(
+        row["since"], row["until"], row["interval"], row["rest"], row["start"], row["last"], bool(row["used_up"])
+    )
     return pace if pace.is_kept(now) else None

@@ -66,7 +66,7 @@ class Transport:
     def heed(self, address: str, reply: Reply) -> None:
         """What an answer inside another one (a batch) says of throttling holds for the host of `address`."""
         host = host_key(address)
-        self._slow_down(host, reply)
+        self._heed_budget(host, reply)
         if reply.status in THROTTLED:
             pause = retry_after(reply.headers, self._clock.now())
             self._gates.close_for(host, _HOLD_SECONDS if pause is None else pause)
@@ -104,7 +104,7 @@ class Transport:
                 self._pause(again.pause, "Microsoft cannot be reached")
                 number += 1
                 continue
-            self._slow_down(host, reply)
+            self._heed_budget(host, reply)
             if token is not None and _wants_another(reply, challenges):
                 # once; and once more for claims of which the first 401 did not tell
                 refused, claims = token, _claims(reply)
@@ -136,9 +136,12 @@ class Transport:
         while (seconds := self._gates.enter(host)) > 0:
             self._pause(seconds, _THROTTLED)
 
-    def _slow_down(self, host: str, reply: Reply) -> None:
-        if (budget := Budget.told(reply.headers)) is not None:
+    def _heed_budget(self, host: str, reply: Reply) -> None:
+        budget = Budget.told(reply.headers)
+        if budget is not None:
             self._gates.slow_down(host, budget)
+        elif reply.status < 400:
+            self._gates.speed_up(host)
 
     def _try(self, request: Outgoing, token: Secret | None) -> Reply:
         headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity" if request.stream else "gzip"}

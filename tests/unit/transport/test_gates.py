@@ -66,6 +66,19 @@ def test_a_pace_is_kept(gates: Gates, clock: ManualClock) -> None:
     assert gates.enter(HOST) == pytest.approx(0.3)
 
 
+def test_a_pace_is_over_when_nothing_is_announced(gates: Gates, clock: ManualClock) -> None:
+    """Not before the reset: such an answer may be older than the announcement."""
+    gates.slow_down(HOST, Budget(1000, 10, 30))
+    clock.advance(29)
+    gates.speed_up(HOST)
+    assert gates.remaining(HOST) == pytest.approx(1)
+    clock.advance(2)
+    assert gates.enter(HOST) == 0
+    assert gates.remaining(HOST) > 0
+    gates.speed_up(HOST)
+    assert gates.remaining(HOST) == 0
+
+
 def test_a_pause_is_longer_than_a_pace(gates: Gates, clock: ManualClock) -> None:
     """Both hold, and who may not go through is not counted."""
     gates.slow_down(HOST, Budget(1000, 250, 30))

@@ -44,40 +44,62 @@ def test_what_is_announced(headers: dict[str, str], budget: Budget | None) -> No
 
 
 def spread(budget: Budget, count: int) -> list[float]:
-    """When `count` requests leave that all come at 0, with no news."""
-    pace, now, times = Pace.of(budget, 0.0, None), 0.0, []
+    """When `count` requests leave that all come at 100, with no news."""
+    pace, now, times = Pace.of(budget, 100.0, None), 100.0, []
     for _ in range(count):
         now += pace.wait(now)
-        times.append(now)
+        times.append(now - 100)
         pace = pace.taken(now)
     return times
 
 
 def test_what_is_left_is_spread() -> None:
-    """A hundred units at two a request, less the reserve, over thirty seconds; afterwards the limit's own rate."""
+    """A hundred requests at two units each, after the reserve, over thirty seconds; then the limit's own rate."""
     times = spread(Budget(1000, 250, 30), 110)
     assert times[0] == 0
     assert times[1] == pytest.approx(0.3)
-    assert sum(time < 30 for time in times) <= 101
+    assert sum(time < 29.99 for time in times) == 100
     assert [late - early for early, late in pairwise(times[102:])] == pytest.approx([0.12] * 7)
 
 
+def test_never_faster_than_the_limit() -> None:
+    """A reset that is near may bring back little: what is left is not spent on it."""
+    assert spread(Budget(1200, 250, 1), 3) == pytest.approx([0, 0.1, 0.2])
+
+
 def test_nothing_is_left() -> None:
-    """Nobody goes before the reset, and not all at once then."""
-    assert spread(Budget(1200, 50, 20), 3) == pytest.approx([20, 20.1, 20.2])
+    """Nobody goes before the reset, and one alone then."""
+    assert spread(Budget(1200, 50, 20), 3) == pytest.approx([20, 40, 60])
+
+
+def test_a_reset_that_brings_nothing() -> None:
+    """The probe's answer says the same: twice the time, up to the minute; and it is spread again once there is some."""
+    pace, now, waits = Pace.of(Budget(1000, 20, 2), 100.0, None), 100.0, []
+    for _ in range(7):
+        waits.append(pace.wait(now))
+        now += waits[-1]
+        pace = Pace.of(Budget(1000, 20, 2), now, pace.taken(now))
+    assert waits == pytest.approx([2, 4, 8, 16, 32, 60, 60])
+    assert Pace.of(Budget(1000, 250, 30), now + 1, pace.taken(now)).wait(now + 1) == 0
+
+
+def test_the_same_news_twice() -> None:
+    """Answers to requests that were under way together make nobody wait longer."""
+    pace = Pace.of(Budget(1000, 20, 20), 100.0, None)
+    assert Pace.of(Budget(1000, 18, 20), 100.1, pace).wait(100.1) == pytest.approx(20)
 
 
 def test_newer_news_keep_the_distance() -> None:
     """A new budget does not let two requests go at once."""
-    former = Pace.of(Budget(1000, 250, 30), 0.0, None).taken(0.0)
-    assert Pace.of(Budget(1000, 248, 30), 0.1, former).wait(0.1) == pytest.approx(0.2)
+    former = Pace.of(Budget(1000, 250, 30), 100.0, None).taken(100.0)
+    assert Pace.of(Budget(1000, 250, 30), 100.1, former).wait(100.1) == pytest.approx(0.2)
 
 
 def test_it_ends_by_itself() -> None:
     """Some seconds after the reset."""
-    pace = Pace.of(Budget(1000, 250, 30), 0.0, None)
-    assert pace.is_kept(35)
-    assert not pace.is_kept(41)
+    pace = Pace.of(Budget(1000, 250, 30), 100.0, None)
+    assert pace.is_kept(135)
+    assert not pace.is_kept(141)
 
 
 class Announcing:
