@@ -63,6 +63,11 @@ class Transport:
         """Forget all pauses."""
         self._gates.open_all()
 
+    @property
+    def pause(self) -> float:
+        """Seconds until the next call of Graph may leave."""
+        return self._gates.remaining(host_key(self._hosts.graph))
+
     def heed(self, address: str, reply: Reply) -> None:
         """What an answer inside another one (a batch) says of throttling holds for the host of `address`."""
         host = host_key(address)
