@@ -156,7 +156,7 @@ class FairQueue:
             own = None
         order = [Purpose.BACKGROUND, *self._row] if own is not None else [*self._row, Purpose.BACKGROUND]
         for purpose in order:
-            if len(self._turns[purpose]) and self._taken[purpose] < self._places[purpose]:
+            if self._turns[purpose].first is not None and self._taken[purpose] < self._places[purpose]:
                 if purpose is not Purpose.BACKGROUND:
                     self._row.remove(purpose)
                     self._row.append(purpose)
