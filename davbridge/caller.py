@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -38,7 +39,12 @@ _current: ContextVar[Caller] = ContextVar("davbridge_caller", default=BACKGROUND
 
 def serve(user: str, method: str) -> None:
     """This thread works on a request of `user` from now on."""
-    _current.set(Caller(user, _PURPOSES.get(method, Purpose.METADATA)))
+    _current.set(_caller(user, method))
+
+
+@lru_cache(1024)  # every request passes here, and few users send few methods
+def _caller(user: str, method: str) -> Caller:
+    return Caller(user, _PURPOSES.get(method, Purpose.METADATA))
 
 
 @contextmanager
