@@ -64,6 +64,9 @@ class StoredGates:
                 now = self._now()
                 former = _pace(transaction.execute(_FIND_PACE, (self._account, host)).fetchall(), now)
                 self._keep(transaction, host, Pace.of(budget, now, former))
+            if former is None:
+                told = budget.remaining, budget.limit, host, budget.reset
+                log.info("%.0f of %.0f units are left at %s for %.0f s: calls are spread", *told)
         except BridgeError as error:
             log.warning("a slower pace for %s could not be shared: %s", host, error)
 

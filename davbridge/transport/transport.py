@@ -95,7 +95,8 @@ class Transport:
         claims: str | None = None
         challenges: list[str | None] = []
         while True:
-            self._check(host)
+            if request.auth is not None:
+                self._check(host)  # before a token is asked for, and a place
             try:
                 token = request.auth.token(refused=refused, claims=claims) if request.auth is not None else None
                 refused, claims = None, None
