@@ -63,7 +63,7 @@ class Pace:
     def of(cls, budget: Budget, now: float, former: Pace | None) -> Pace:
         """The pace for what is left, after a `former` one."""
         calls = (budget.remaining - _RESERVE * budget.limit) / _UNITS
-        rest = _WINDOW * _UNITS / budget.limit
+        rest = min(_WINDOW * _UNITS / budget.limit, _WINDOW)
         last = former.last if former is not None else 0.0
         if calls >= 1:
             return cls(now, now + budget.reset, max(budget.reset / calls, rest), rest, now, last, used_up=False)

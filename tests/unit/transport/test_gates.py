@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from davbridge import deadline
-from davbridge.clock import ManualClock
+from davbridge.clock import ManualClock, SystemClock
 from davbridge.errors import Busy
 from davbridge.store.database import Database
 from davbridge.transport import Gates, HostRules, MemoryGates, Outgoing, Reply, StoredGates, Transport, storedgates
@@ -130,6 +131,29 @@ def test_processes_share_a_pace(database: Database, clock: ManualClock) -> None:
     assert two.enter(HOST) == pytest.approx(0.3)
     assert other(database, clock, "fabrikam").enter(HOST) == 0
     assert other(database, ManualClock(clock.now() - timedelta(hours=1))).enter(HOST) == 0
+
+
+def test_nobody_goes_beside_another(database: Database) -> None:
+    """Many ask at the same time, and each keeps the distance from the one before."""
+    system, went, lock = SystemClock(), list[float](), threading.Lock()
+    StoredGates(database, "contoso", system).slow_down(HOST, Budget(100_000, 30_000, 250))  # 20 ms
+
+    def go() -> None:
+        gates = StoredGates(database, "contoso", system)
+        for _ in range(5):
+            while (seconds := gates.enter(HOST)) > 0:
+                system.sleep(seconds)
+            with lock:
+                went.append(system.monotonic())
+        database.close()
+
+    threads = [threading.Thread(target=go) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(went) == 20
+    assert max(went) - min(went) > 0.9 * 19 * 0.02
 
 
 def test_accounts_are_counted_apart(database: Database, clock: ManualClock) -> None:
