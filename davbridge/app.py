@@ -188,7 +188,7 @@ def _compose(config: Config, ground: Ground, front: Front, former: Bridge | None
         ground,
         front,
         application,
-        MetricsPage(lambda: figures(drivers, accounts)),
+        MetricsPage(lambda: figures(drivers, accounts, graphs)),
         gate,
         drivers,
         list(overlays.values()),

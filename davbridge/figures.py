@@ -9,16 +9,29 @@ from typing import get_args
 from davbridge.drivers.graphdriver import GraphDriver
 from davbridge.edge.metrics import Gauge
 from davbridge.errors import BridgeError
+from davbridge.graph import Graph
 from davbridge.tokens import SignedInAccount, report
 from davbridge.tokens.report import State
 
 _STATES = ("new", "first", "live", "resync", "merge", "merging", "none")
 
 
-def figures(drivers: Mapping[str, GraphDriver], accounts: Mapping[str, SignedInAccount]) -> Iterator[Gauge]:
-    """Of every account, and of every policy whose drive has been found; nobody is asked for the others."""
+def figures(
+    drivers: Mapping[str, GraphDriver], accounts: Mapping[str, SignedInAccount], graphs: Mapping[str, Graph]
+) -> Iterator[Gauge]:
+    """Of every account, and of every policy whose drive has been found; nobody is asked for the others.
+
+    `graphs` by the accounts' names.
+    """
     yield from _policies(drivers)
     yield from _accounts(accounts)
+    for name, graph in graphs.items():
+        yield Gauge(
+            "davbridge_graph_pause_seconds",
+            "Until the next call may leave; 0 while Graph neither throttles us nor is about to.",
+            {"account": name},
+            graph.transport.pause,
+        )
 
 
 def _policies(drivers: Mapping[str, GraphDriver]) -> Iterator[Gauge]:

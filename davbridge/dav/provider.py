@@ -14,7 +14,7 @@ from typing import Any
 
 from wsgidav.dav_provider import DAVProvider
 
-from davbridge import deadline
+from davbridge import caller, deadline
 from davbridge.dav import failure
 from davbridge.dav.message import Mount, Request, Response, Shared
 from davbridge.dav.refusal import Refusal
@@ -110,6 +110,7 @@ class PolicyProvider(DAVProvider):  # type: ignore[misc] # WsgiDAV ships no type
 
     def _answer(self, environ: dict[str, Any]) -> Response:
         seconds = deadline.WRITE_SECONDS if environ["REQUEST_METHOD"] in _SLOW else deadline.READ_SECONDS
+        caller.serve(environ.get("davbridge.user", ""), environ["REQUEST_METHOD"])
         with deadline.within(self._shared.clock, seconds):
             try:
                 request = self._request(environ)

@@ -113,9 +113,8 @@ def _content(world: World, kind: Kind, request: Request) -> Routed:
         operation = names.get(request.method, "unknown")
 
         def fragment() -> Response:
-            if operation == "put fragment":
-                charge(world, operation, request)
-            return uploads.session_request(world, parts[1], request)
+            headers = charge(world, operation, request) if operation == "put fragment" else {}
+            return _with(uploads.session_request(world, parts[1], request), headers)
 
         return operation, fragment
     if parts[0] == "download" and len(parts) in (3, 4) and request.method in ("GET", "HEAD"):
@@ -165,9 +164,13 @@ def dispatch(world: World, request: Request, path: str | None = None) -> Routed:
         except Problem as problem:
             problem.headers.update(headers)
             raise
-        return Response(**{**vars(response), "headers": {**response.headers, **headers}}) if headers else response
+        return _with(response, headers)
 
     return operation, run
+
+
+def _with(response: Response, headers: dict[str, str]) -> Response:
+    return Response(**{**vars(response), "headers": {**response.headers, **headers}}) if headers else response
 
 
 def _operation(method: str, path: str) -> tuple[str, Handler]:

@@ -1,4 +1,8 @@
-"""Resource units (§8): what a call costs, RateLimit headers from 80 % on, and 429 above the limit."""
+"""Resource units (§8): what a call costs, RateLimit headers from 80 % on, and 429 above the limit.
+
+Harsher than the service where it does not say: the minute slides, so that a reset brings back the oldest units only,
+and it is told up to a second too early; who comes again after Retry-After and before the reset is refused, and charged.
+"""
 
 from __future__ import annotations
 
@@ -36,12 +40,14 @@ def charge(world: World, operation: str, request: Request) -> dict[str, str]:
         world.units = [(when, cost) for when, cost in world.units if now - when < _WINDOW]
         world.units.append((now, _cost(operation, request)))
         used = sum(cost for _, cost in world.units)
-        reset = max(1, round(_WINDOW - (now - world.units[0][0])))
+        reset = max(1, int(_WINDOW - (now - world.units[0][0])))
     headers = {
         "RateLimit-Limit": str(limit),
         "RateLimit-Remaining": str(max(0, limit - used)),
         "RateLimit-Reset": str(reset),
     }
     if used > limit:
-        raise Problem(429, "activityLimitReached", "Throttled", headers={**headers, "Retry-After": str(reset)})
+        # the greater of the two headers counts
+        early = str(max(1, reset // 2))
+        raise Problem(429, "activityLimitReached", "Throttled", headers={**headers, "Retry-After": early})
     return headers if used >= 0.8 * limit else {}

@@ -69,8 +69,7 @@ class IfFolder:
         if found.status == 200:
             self.folder = drive_item(found.json(), drive_id=self._ref.drive_id)
         for reply in (found, done):
-            if reply.status in THROTTLED:
-                self._graph.transport.hold(self._graph.base, reply.headers)
+            self._graph.transport.heed(self._graph.base, reply)
         odd = self.folder is not None and self.folder.kind != "folder"
         if done.status in _NOT_DONE or (odd and done.status >= 400):
             raise NotDone

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from davbridge import deadline
+from davbridge import caller, deadline
 from davbridge.clock import Clock
 from davbridge.errors import BridgeError, DownloadBroken
 from davbridge.graph.downloads import ContentStream, VersionChanged, open_part
@@ -95,6 +95,7 @@ class _Part:
         self._clock: Clock = version.address.graph.clock
         self._start, self._end = start, end
         self._ahead = ahead
+        self._caller = caller.current()
         self._blocks: deque[bytes] = deque()
         self._news = threading.Condition()
         self._stream: ContentStream | None = None
@@ -104,7 +105,7 @@ class _Part:
 
     def _fetch(self) -> None:
         try:
-            with deadline.within(self._clock, deadline.READ_SECONDS):
+            with caller.acting_for(self._caller), deadline.within(self._clock, deadline.READ_SECONDS):
                 stream = open_part(self._version, self._start, self._end)
                 with self._news:
                     self._stream = stream

@@ -14,6 +14,7 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+from davbridge import caller
 from davbridge.auth import Passwords
 from davbridge.clock import Clock
 from davbridge.errors import BridgeError
@@ -103,6 +104,7 @@ class StatusPage:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
         if path.startswith(PLACE) or path == PLACE[:-1]:
+            caller.serve("", method)
             return self._own(environ, start_response)
         if method in _UNTOUCHED:
             return self._application(environ, start_response)

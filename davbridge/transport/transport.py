@@ -1,8 +1,8 @@
 """Send one request, patiently but not for ever.
 
-It waits at the host's gate, sends, and lets the retry policy decide; it never waits longer than the deadline in force
-allows, and says `Busy` with the server's own delay instead. It must never follow a redirect, send a token to a host
-other than Graph's, or put a URL's query into a message.
+It waits for its turn and at the host's gate, sends, and lets the retry policy decide; it never waits longer than the
+deadline in force allows, and says `Busy` with the server's own delay instead. It must never follow a redirect, send a
+token to a host other than Graph's, or put a URL's query into a message.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ from __future__ import annotations
 import base64
 import logging
 import uuid
-from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
 from davbridge import __version__, deadline
 from davbridge.clock import Clock
 from davbridge.errors import BadUpstream, Busy, UnknownOutcome
 from davbridge.redact import Secret, origin
+from davbridge.transport.fairqueue import FairQueue
 from davbridge.transport.gate import Gates, MemoryGates
 from davbridge.transport.hosts import HostRules, host_key
 from davbridge.transport.message import Outgoing, Reply
+from davbridge.transport.pace import Budget
 from davbridge.transport.retry import THROTTLED, Again, RetryPolicy, retry_after
 from davbridge.transport.wire import Broken, Wire
 from davbridge.waiting import about_to_wait
@@ -29,6 +32,7 @@ log = logging.getLogger(__name__)
 USER_AGENT = f"NONISV|davbridge|davbridge/{__version__}"
 _TRY_SECONDS = 60.0
 _HOLD_SECONDS = 5.0
+_THROTTLED = "Microsoft throttles us"
 
 
 class Transport:
@@ -50,6 +54,7 @@ class Transport:
         self._policy = policy or RetryPolicy()
         self._gates = gates or MemoryGates(clock)
         self._wire = wire or Wire(verify, max_connections)
+        self._queue = FairQueue(clock)
 
     def close(self) -> None:
         self._wire.close()
@@ -58,10 +63,18 @@ class Transport:
         """Forget all pauses."""
         self._gates.open_all()
 
-    def hold(self, address: str, headers: Mapping[str, str]) -> None:
-        """Close the gate of the address's host: an answer inside another one (a batch) said that we are throttled."""
-        pause = retry_after(headers, self._clock.now())
-        self._gates.close_for(host_key(address), _HOLD_SECONDS if pause is None else pause)
+    @property
+    def pause(self) -> float:
+        """Seconds until the next call of Graph may leave."""
+        return self._gates.remaining(host_key(self._hosts.graph))
+
+    def heed(self, address: str, reply: Reply) -> None:
+        """What an answer inside another one (a batch) says of throttling holds for the host of `address`."""
+        host = host_key(address)
+        self._heed_budget(host, reply)
+        if reply.status in THROTTLED:
+            pause = retry_after(reply.headers, self._clock.now())
+            self._gates.close_for(host, _HOLD_SECONDS if pause is None else pause)
 
     def send(self, request: Outgoing) -> Reply:
         """Send `request` and return the answer, whatever its status, once no retry makes sense.
@@ -82,11 +95,13 @@ class Transport:
         claims: str | None = None
         challenges: list[str | None] = []
         while True:
-            self._pause(self._gates.remaining(host), "Microsoft throttles us")
+            if request.auth is not None:
+                self._check(host)  # before a token is asked for, and a place
             try:
                 token = request.auth.token(refused=refused, claims=claims) if request.auth is not None else None
                 refused, claims = None, None
-                reply = self._try(request, token)
+                with self._place(request, host):
+                    reply = self._try(request, token)
             except Broken as broken:
                 again = None if request.once else self._policy.after_break(number, safe=request.safe, sent=broken.sent)
                 if again is None:
@@ -95,6 +110,7 @@ class Transport:
                 self._pause(again.pause, "Microsoft cannot be reached")
                 number += 1
                 continue
+            self._heed_budget(host, reply)
             if token is not None and _wants_another(reply, challenges):
                 # once; and once more for claims of which the first 401 did not tell
                 refused, claims = token, _claims(reply)
@@ -108,8 +124,30 @@ class Transport:
             if decision is None or request.once:
                 return self._checked(request, reply)
             self._note(request, str(reply.status), decision)
-            self._pause(decision.pause, "Microsoft throttles us" if decision.shared else "Microsoft is in trouble")
+            self._pause(decision.pause, _THROTTLED if decision.shared else "Microsoft is in trouble")
             number += 1
+
+    def _place(self, request: Outgoing, host: str) -> AbstractContextManager[None]:
+        """A place among Graph's calls, behind the gate. Contents on other hosts pass the gate of their own only."""
+        if request.auth is not None:
+            return self._queue.place(partial(self._check, host), partial(self._pass, host))
+        self._pass(host)
+        return nullcontext()
+
+    def _check(self, host: str) -> None:
+        """Raises: Busy: the gate opens too late for us."""
+        self._allow(self._gates.remaining(host), _THROTTLED)
+
+    def _pass(self, host: str) -> None:
+        while (seconds := self._gates.enter(host)) > 0:
+            self._pause(seconds, _THROTTLED)
+
+    def _heed_budget(self, host: str, reply: Reply) -> None:
+        budget = Budget.told(reply.headers)
+        if budget is not None:
+            self._gates.slow_down(host, budget)
+        elif reply.status < 400:
+            self._gates.speed_up(host)
 
     def _try(self, request: Outgoing, token: Secret | None) -> Reply:
         headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity" if request.stream else "gzip"}
@@ -123,11 +161,13 @@ class Transport:
         return self._wire.send(request, headers, min(left, _TRY_SECONDS))
 
     def _pause(self, seconds: float, why: str) -> None:
-        if seconds <= 0:
-            return
-        if seconds > deadline.current(self._clock).remaining():
+        if seconds > 0:
+            self._allow(seconds, why)
+            self._clock.sleep(seconds)
+
+    def _allow(self, seconds: float, why: str) -> None:
+        if seconds > 0 and seconds > deadline.current(self._clock).remaining():
             raise Busy(f"{why}; try again in {seconds:.0f} seconds", seconds)
-        self._clock.sleep(seconds)
 
     def _checked(self, request: Outgoing, reply: Reply) -> Reply:
         if reply.status in THROTTLED:

@@ -313,7 +313,26 @@ def test_throttling(api: Api, emulator: Emulator, business: str) -> None:
     assert "RateLimit-Limit" not in answers[0].headers
     assert answers[8].headers["RateLimit-Remaining"] == "1"
     assert answers[10].status_code == 429
-    assert int(answers[10].headers["Retry-After"]) > 0
+    assert 0 < int(answers[10].headers["Retry-After"]) < int(answers[10].headers["RateLimit-Reset"])
+
+
+def test_fragments_tell_rate_limits(api: Api, emulator: Emulator, business: str) -> None:
+    """They are charged, so their answers say what is left, as Graph's own do."""
+    session = api("POST", f"{business}/root:/b.bin:/createUploadSession", 200, json={}).json()["uploadUrl"]
+    emulator.quirks.resource_units_per_minute = 2
+    answer = api("PUT", session, 201, data=b"x", headers={"Content-Range": "bytes 0-0/1"})
+    assert answer.headers["RateLimit-Remaining"] == "0"
+
+
+def test_the_minute_slides(api: Api, emulator: Emulator, business: str) -> None:
+    """A reset brings back what was used first, and no more."""
+    emulator.quirks.resource_units_per_minute = 10
+    api("GET", f"{business}/root", 200)
+    emulator.clock.advance(30)
+    for _ in range(9):
+        api("GET", f"{business}/root", 200)
+    emulator.clock.advance(31)
+    assert [api("GET", f"{business}/root").status_code for _ in range(2)] == [200, 429]
 
 
 def test_resource_units(api: Api, emulator: Emulator, business: str) -> None:

@@ -18,8 +18,9 @@ def stored(world: World, mount: str) -> None:
 
 
 @pytest.fixture(autouse=True)
-def open_gates(world: World) -> None:
-    """A pause that a former test has set must not reach into this one."""
+def isolated(world: World) -> None:
+    """A pause that a former test has set must not reach into this one, and nobody else takes its faults."""
+    assert not world.workers, "another bridge asks the same emulator"
     for transport in world.bridge.transports:
         transport.reset_gates()
 

@@ -176,7 +176,7 @@ def test_an_expired_address(world: World, dav: Dav, mount: str) -> None:
 def test_the_figure(world: World, dav: Dav, mount: str) -> None:
     """`/metrics` tells how much there is; of a policy that keeps nothing, nothing."""
     dav.get("a.bin", check=200)
-    told = {gauge.labels["policy"]: gauge for gauge in figures(world.bridge.drivers, {}) if "cache" in gauge.name}
+    told = {gauge.labels["policy"]: gauge for gauge in figures(world.bridge.drivers, {}, {}) if "cache" in gauge.name}
     assert told[mount].value >= len(CONTENT)
 
 

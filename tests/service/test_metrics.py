@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from davbridge.emulator import Emulator
+from davbridge.emulator.faults import Status
 from tests.service.test_serve import change, emulator
 from tests.service.test_status import until
 from tests.support.ports import free_port
@@ -45,6 +46,14 @@ def test_metrics(emulator: Emulator, tmp_path: Path) -> None:
         assert 'davbridge_mirror_state{policy="team",state="live"} 1.0' in told
         assert 'davbridge_account_state{account="contoso",state="ok"} 1.0' in told
         assert 'davbridge_account_state{account="contoso",state="needs sign-in"} 0.0' in told
+        assert 'davbridge_graph_pause_seconds{account="contoso"} 0.0' in told
+        emulator.faults.add("create folder", Status(429, retry_after=120))
+        dav = served.dav()
+        dav.mkcol("d", check=503)
+        dav.close()
+        pause = re.search(r'davbridge_graph_pause_seconds\{account="contoso"\} (\S+)', ask(port))
+        assert pause
+        assert 100 < float(pause[1]) <= 120
         left = re.search(r'davbridge_account_expires_seconds\{account="contoso",what="secret"\} (\S+)', told)
         assert left
         assert 9 * 86400 < float(left[1]) <= 11 * 86400

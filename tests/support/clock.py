@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from davbridge.clock import SystemClock
@@ -16,6 +17,8 @@ class HastyClock(SystemClock):
         self._lock = threading.Lock()
         self._ahead = 0.0
         self.slept = 0.0
+        self.follower: Callable[[float], None] | None = None
+        """Another clock that is moved on by so many seconds when this one is."""
 
     def now(self) -> datetime:
         return super().now() + timedelta(seconds=self._ahead)
@@ -28,3 +31,5 @@ class HastyClock(SystemClock):
         with self._lock:
             self.slept += seconds
             self._ahead += seconds * 49 / 50
+            if self.follower is not None:
+                self.follower(seconds * 49 / 50)

@@ -75,7 +75,7 @@ class World:
 
 def _empty(database: Database) -> None:
     with database.transaction() as transaction:
-        kept = ("locks", "dead_properties", "side_files", "uploads", "pauses", "journal")
+        kept = ("locks", "dead_properties", "side_files", "uploads", "pauses", "paces", "journal")
         for table in (*kept, "redirects_sent", "not_following"):
             transaction.execute(f"DELETE FROM {table}")
 
@@ -103,11 +103,11 @@ def configuration(emulator: Emulator, folder: Path, **policy: object) -> Config:
 
 
 @contextmanager
-def running_world(folder: Path, **policy: object) -> Iterator[World]:
-    """Emulator and bridge, started; stopped afterwards."""
+def running_world(folder: Path, *, threads: int = 16, **policy: object) -> Iterator[World]:
+    """Emulator and bridge, started; stopped afterwards. It answers `threads` requests at a time."""
     with Emulator.start() as emulator:
         clock = HastyClock()
-        bridge = build(configuration(emulator, folder, **policy), clock, Limits(threads=16))
+        bridge = build(configuration(emulator, folder, **policy), clock, Limits(threads=threads))
         bridge.server.start()
         world = World(emulator, bridge, clock, folder, f"http://{bridge.server.addresses[0]}")
         try:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from davbridge import deadline
-from davbridge.clock import ManualClock
+from davbridge import caller, deadline
+from davbridge.caller import Caller, Purpose
+from davbridge.clock import ManualClock, SystemClock
 from davbridge.errors import BadUpstream, Busy, UnknownOutcome
 from davbridge.redact import Secret
 from davbridge.tokens import FixedToken
 from davbridge.transport import HostRules, Outgoing, Reply, RetryPolicy, Transport
+from davbridge.transport.fairqueue import PLACES
 from davbridge.transport.retry import retry_after
 from davbridge.transport.wire import Broken
+from tests.support.world import eventually
 
 GRAPH = "https://graph.example/v1.0"
 TOKEN = FixedToken("t0ken")
@@ -198,3 +202,46 @@ def test_once(caplog: pytest.LogCaptureFixture) -> None:
     with deadline.within(clock, 5), pytest.raises(Busy):
         sender.send(read)
     assert len(script.sent) == 3
+
+
+class Slow(Script):
+    """A wire on which Graph answers when it is told to, and other hosts at once."""
+
+    def __init__(self) -> None:
+        super().__init__(status(200))
+        self.answers = threading.Event()
+
+    def send(self, request: Outgoing, headers: Mapping[str, str], timeout: float) -> Reply:
+        reply = super().send(request, headers, timeout)
+        if request.address.startswith(GRAPH):
+            assert self.answers.wait(10)
+        return reply
+
+
+def test_places_at_graph() -> None:
+    """So many calls at a time for one purpose; another purpose, and contents on other hosts, do not wait for them."""
+    clock, wire = SystemClock(), Slow()
+    sender = Transport(clock, hosts=HostRules(GRAPH), wire=wire)  # type: ignore[arg-type]
+
+    def ask(purpose: Purpose) -> threading.Thread:
+        def send() -> None:
+            with caller.acting_for(Caller("alice", purpose)):
+                sender.send(READ)
+
+        thread = threading.Thread(target=send)
+        thread.start()
+        return thread
+
+    places = PLACES[Purpose.METADATA]
+    threads = [ask(Purpose.METADATA) for _ in range(places)]
+    eventually(lambda: len(wire.sent) == places)
+    with caller.acting_for(Caller("bob", Purpose.METADATA)), deadline.within(clock, 0.05), pytest.raises(Busy):
+        sender.send(READ)
+    threads.append(ask(Purpose.DOWNLOAD))
+    eventually(lambda: len(wire.sent) == places + 1)
+    sender.send(Outgoing("GET", Secret("https://storage.example/x?sig=1"), safe=True))
+    assert len(wire.sent) == places + 2
+    wire.answers.set()
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
