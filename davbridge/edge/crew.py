@@ -105,9 +105,9 @@ class Crew:
                 try:
                     self._lead()
                 except Exception:
-                    # a mistake of ours, in whatever request: it must not be the last that anybody answers
-                    log.exception("a connection is lost")
-                    self._abandon()
+                    # whatever it was, somebody must go on
+                    log.exception("a mistake in a listener")
+                    self._give_up()
                 with self._lock:
                     self._queued += 1
         finally:
@@ -172,7 +172,7 @@ class Crew:
                 self._work = key.data
                 if self._dozing:
                     self._alarm.set()
-                if not self._done(key.data, key.data.advance(), me):
+                if not self._done(key.data, _advance(key.data), me):
                     return
             if self._stopping:
                 with self._lock:
@@ -202,16 +202,6 @@ class Crew:
                 if self._leader == threading.get_ident():
                     self._depose()
             self._alarm.set()
-
-    def _abandon(self) -> None:
-        with self._lock:
-            leads = self._leader == threading.get_ident()
-            work = self._work if leads else None
-            if leads:
-                self._depose()
-        self._alarm.set()
-        if work is not None:
-            work.close()
 
     def _depose(self) -> None:
         if self._work is not None:
@@ -245,3 +235,11 @@ class Crew:
                 if key.data is not None and key.data.overdue(now):
                     self._selector.unregister(key.fd)
                     key.data.close()
+
+
+def _advance(member: Member) -> bool:
+    try:
+        return member.advance()
+    except Exception:
+        log.exception("a connection is lost")
+        return False
