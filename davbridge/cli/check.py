@@ -146,7 +146,7 @@ def _tls(config: Config) -> Iterator[tuple[Literal["ok", "WARN"], str]]:
 
 def _line(what: str, ok: bool, message: str, remedy: str) -> None:
     click.echo(f"{'ok  ' if ok else 'FAIL'} {what}: {message}")
-    if remedy and remedy not in message:
+    if remedy and remedy.removeprefix("run ") not in message:
         click.echo(f"     {remedy}")
 
 

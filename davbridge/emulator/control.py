@@ -88,7 +88,7 @@ def _act(world: World, entra: Entra, request: Request) -> object:
             if "federated_token" in body:
                 world.federated_tokens.add(body["federated_token"])
         case _:
-            raise KeyError(f"there is no {request.method} {request.path}: see python -m davbridge.emulator --help")
+            raise ValueError(f"there is no {request.method} {request.path}: see python -m davbridge.emulator --help")
     return {}
 
 
