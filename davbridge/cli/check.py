@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -57,12 +57,16 @@ def check(config_file: Path | None, as_json: bool, write: bool) -> None:
 
     Exit status 0 when all is well, 78 when the configuration must be changed, 1 when something else is wrong.
     """
-    path = find_config(config_file)
+    sys.exit(look_over(find_config(config_file), as_json=as_json, write=write))
+
+
+def look_over(path: Path, *, as_json: bool = False, write: bool = False, shown_as: Path | None = None) -> int:
+    """Print what is found; returns the exit status. `shown_as`: where the file will lie, if that is elsewhere."""
     config = load(path)
     hosts = list(reach(config))
     bridge = build(config, SystemClock())
     try:
-        findings = [_policy(bridge, config, name, write=write) for name in bridge.drivers]
+        findings = list(_policies(bridge, config, write=write))
         accounts = account_reports(bridge)
     finally:
         bridge.close()
@@ -79,8 +83,8 @@ def check(config_file: Path | None, as_json: bool, write: bool) -> None:
             "policies": [asdict(one) for one in findings],
         }
         click.echo(json.dumps(told))
-        sys.exit(worst)
-    click.echo(f"ok   configuration {path}")
+        return worst
+    click.echo(f"ok   configuration {shown_as or path}")
     for level, message in tls:
         click.echo(f"{level:4} {message}")
     for host in hosts:
@@ -90,10 +94,24 @@ def check(config_file: Path | None, as_json: bool, write: bool) -> None:
         if one.written:
             click.echo(f"ok   {one.policy}: {one.written} was written to its root, and removed")
     for name, account in accounts.items():
-        _account(name, account, said=any(account.message in one.message for one in findings))
+        failed = [one for one in findings if not one.ok and config.policies[one.policy].account == name]
+        said = any(account.message in one.message for one in findings) or (account.state == "not signed in" and failed)
+        _account(name, account, said=bool(said))
     if not config.users:
         click.echo("note there are no users: nobody gets in; add one under `users`")
-    sys.exit(worst)
+    return worst
+
+
+def _policies(bridge: Bridge, config: Config, *, write: bool) -> Iterator[Finding]:
+    """Each policy's finding. One mistake of an account fails all of its policies: they end alike, with one remedy."""
+    failed: dict[str, Finding] = {}
+    for name in bridge.drivers:
+        found = _policy(bridge, config, name, write=write)
+        if not found.ok:
+            first = failed.setdefault(found.message, found)
+            # an account tells its mistake once as such, and then as something to wait for
+            found = replace(found, remedy=first.remedy, status=first.status)
+        yield found
 
 
 def _policy(bridge: Bridge, config: Config, name: str, *, write: bool) -> Finding:
@@ -128,7 +146,7 @@ def _tls(config: Config) -> Iterator[tuple[Literal["ok", "WARN"], str]]:
 
 def _line(what: str, ok: bool, message: str, remedy: str) -> None:
     click.echo(f"{'ok  ' if ok else 'FAIL'} {what}: {message}")
-    if remedy and remedy not in message:
+    if remedy and remedy.removeprefix("run ") not in message:
         click.echo(f"     {remedy}")
 
 

@@ -164,6 +164,7 @@ def page(base: str, password: str, folder: Path) -> str:
     auth = f"-u {USER}:{password}"
     rclone = _rclone()
     remote = f"--webdav-url {base}/me --webdav-user {USER} --webdav-pass $({rclone} obscure {password})"
+    remote += " --webdav-vendor owncloud"  # `other` does not keep modification times
     sample = shlex.quote(str(folder / "sample"))
     sudo = "" if os.geteuid() == 0 else "sudo "
     conf = shlex.quote(str(folder / "davfs2.conf"))

@@ -20,7 +20,8 @@ class Changes:
 
     @property
     def sentence(self) -> str:
-        told = ", ".join(self.taken) or "nothing has changed in the file; secrets and certificates were read again"
+        again = "secrets and certificates were read again"
+        told = ", ".join(self.taken) or (again if self.left else f"nothing has changed in the file; {again}")
         return f"{told}. Not without a restart: {', '.join(self.left)}" if self.left else told
 
 

@@ -157,7 +157,7 @@ def _behind_link(graph: Graph, link: SharingLink) -> Located:
         told = _other_tenant(graph, link.host) if link.host.count(".") > 1 else ""
         raise refused(
             told
-            or f"the sharing link on {link.host} leads nowhere, or the account may not use it: it may have been "
+            or f"the link on {link.host} leads nowhere, or the account may not use it: it may have been "
             "removed, have ended, or be for other people; have it made again, for the account that signs in here"
         ) from None
     site = None

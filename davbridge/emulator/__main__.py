@@ -1,4 +1,5 @@
-"""`python -m davbridge.emulator [--json]`: serve until SIGTERM, Ctrl-C or the end of standard input.
+"""A Microsoft Graph and Entra to try the bridge on: prints its addresses, and serves until SIGTERM, Ctrl-C or end of
+standard input.
 
 `--latency-ms 80 --rate-mb 20` puts it at the end of a line that is as long and as narrow as one to Microsoft.
 """
@@ -14,11 +15,16 @@ import threading
 from types import FrameType
 
 from davbridge.emulator import Emulator
+from davbridge.emulator.control import control_application
 
 
 def main() -> int:
     """Print the addresses (with `--json` as one line) and wait."""
-    parser = argparse.ArgumentParser(prog="python -m davbridge.emulator", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m davbridge.emulator",
+        description=__doc__,
+        epilog=f"At `control_url`, with JSON bodies: {control_application.__doc__}",
+    )
     parser.add_argument("--json", action="store_true", help="print the addresses as one JSON line")
     parser.add_argument("--latency-ms", type=float, default=0, help="milliseconds that each request takes on its way")
     parser.add_argument("--rate-mb", type=float, default=0, help="MB/s of each connection, both ways; 0: not limited")

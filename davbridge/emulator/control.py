@@ -10,6 +10,7 @@ from cryptography.x509 import load_pem_x509_certificate
 
 from davbridge.emulator import faults
 from davbridge.emulator.blobs import Blob
+from davbridge.emulator.entra import Entra
 from davbridge.emulator.httpd import Request, Response
 from davbridge.emulator.world import World
 
@@ -26,24 +27,25 @@ _ACTIONS = {
 }
 
 
-def control_application(world: World) -> Callable[[Request], Response]:
+def control_application(world: World, entra: Entra) -> Callable[[Request], Response]:
     """`GET /calls`, `POST /reset`, `POST /fault {operation, action, nth, times, …}`, `POST /quirk`, `POST /advance`.
 
     `POST /line {latency, rate}`: seconds a request, bytes a second a connection.
+    `POST /person {revoked: true, user: ADDRESS}`: no token of a person or app is good any more; who signs in next.
     Of a `drive`: `POST /generate {folders, files_per_folder, fanout}`, `POST /store {folder, names, text}`, and
     `POST /expire`. Of the app registration: `POST /register {certificate: PEM}` or `{federated_token}`.
     """
 
     def application(request: Request) -> Response:
         try:
-            return _json(_act(world, request))
+            return _json(_act(world, entra, request))
         except (KeyError, TypeError, ValueError) as error:
             return _json({"error": str(error)}, 400)
 
     return application
 
 
-def _act(world: World, request: Request) -> object:
+def _act(world: World, entra: Entra, request: Request) -> object:
     body = json.loads(request.body() or b"{}")
     match request.method, request.path:
         case "GET", "/calls":
@@ -73,6 +75,11 @@ def _act(world: World, request: Request) -> object:
             folder = drive.folder_for(drive.root, [body["folder"]])
             for name in body["names"]:
                 drive.store(folder, name, Blob.of(body["text"].encode()), "replace")
+        case "POST", "/person":
+            world.user = body.get("user", world.user)
+            entra.revoked = bool(body.get("revoked", entra.revoked))
+            if entra.revoked:
+                world.tokens.clear()
         case "POST", "/expire":
             world.drives[body["drive"]].expire()
         case "POST", "/register":
@@ -81,7 +88,7 @@ def _act(world: World, request: Request) -> object:
             if "federated_token" in body:
                 world.federated_tokens.add(body["federated_token"])
         case _:
-            raise KeyError(request.path)
+            raise ValueError(f"there is no {request.method} {request.path}: see python -m davbridge.emulator --help")
     return {}
 
 

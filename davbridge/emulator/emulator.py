@@ -153,7 +153,7 @@ class Emulator:
         graph = Server(graph_application(world), context, line=world.line)
         content = Server(content_application(world), context, line=world.line)
         login = Server(entra.application, context)
-        control = Server(control_application(world), None)
+        control = Server(control_application(world, entra), None)
         identity = Server(identity_application(world, entra), None)
         world.content_url = f"https://127.0.0.1:{content.port}"
         world.login_url = f"https://localhost:{login.port}"

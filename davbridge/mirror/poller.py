@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from davbridge.clock import Clock
-from davbridge.errors import BridgeError, Busy, Unsupported
+from davbridge.errors import BridgeError, Busy, NeedsSignIn, Unsupported
 from davbridge.mirror.sync import DeltaSync
 from davbridge.mirror.watch import Watch
 
@@ -128,6 +128,9 @@ class Poller:
         except BridgeError as error:
             if not failures:
                 log.warning("changes could not be asked for: %s", error)
+            if isinstance(error, NeedsSignIn):
+                # the account knows without asking Microsoft, and a new sign-in shall be seen at once
+                return None, failures + 1
             pause = self._pace.after_failures(failures + 1)
             return max(pause, error.retry_after) if isinstance(error, Busy) else pause, failures + 1
         except Exception:

@@ -12,7 +12,7 @@ from typing import cast
 import pytest
 
 from davbridge.clock import ManualClock
-from davbridge.errors import BadUpstream, Busy, Unsupported
+from davbridge.errors import BadUpstream, Busy, NeedsSignIn, Unsupported
 from davbridge.mirror.folder import Mirrors
 from davbridge.mirror.poller import Pace, Poller
 from davbridge.mirror.standing import Standing
@@ -139,6 +139,12 @@ def test_a_poke_polls_at_once(polled: Polled) -> None:
     times = polled.run(14)
     assert len(times) == 2
     assert times[1] == pytest.approx(5, abs=0.5)
+
+
+def test_a_lost_sign_in_is_looked_at_at_the_usual_pace(polled: Polled) -> None:
+    """A new sign-in brings the mirror back within 15 seconds, not after the five minutes that clients are told."""
+    polled.rounds.errors = [NeedsSignIn("no") for _ in range(5)]
+    assert _gaps(polled.run(120)) == [15] * 7
 
 
 def test_failures_are_farther_and_farther_apart(polled: Polled) -> None:

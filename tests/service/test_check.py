@@ -175,3 +175,20 @@ def test_our_certificate(config: Path, tmp_path: Path) -> None:
         line = next(line for line in done.stdout.splitlines() if "dav.example.com" in line)
         assert line.startswith(f"{mark} certificate {file}: for dav.example.com, good until {ends:%Y-%m-%d}")
         assert ("davbridge reload" in line) == (mark == "WARN")
+
+
+def test_one_mistake_of_an_account(config: Path) -> None:
+    """It fails each of its policies, which all end alike and name the same remedy."""
+
+    def certificate(data: dict) -> None:
+        (account,) = data["accounts"].values()
+        account.pop("client_secret", None)
+        account.update(sign_in="certificate", certificate={"file": str(config.parent / "missing.pem")})
+
+    change(config, certificate)
+    (config.parent / "missing.pem").write_text(trustme.CA().private_key_pem.bytes().decode())
+    done = run("check", "--json", "--config", str(config))
+    told = json.loads(done.stdout)["policies"]
+    assert done.returncode == 78, done.stdout
+    assert [(one["status"], one["remedy"]) for one in told] == [(78, told[0]["remedy"])] * 2
+    assert "change it in the configuration" in told[0]["remedy"]

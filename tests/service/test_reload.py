@@ -325,6 +325,9 @@ def test_what_wants_a_restart_stays(served: Served) -> None:
     assert set(taken.left) == {"server.listen", "server.workers", "server.metrics", "state.directory"}
     assert "Not without a restart: server.listen" in taken.sentence
     assert taken.taken == ("server.infinite_depth changed",)
+    only = served.reload(lambda data: data["server"].update(listen="127.0.0.1:1"))
+    assert "Not without a restart: server.listen" in only.sentence
+    assert "nothing has changed" not in only.sentence
     assert ask(served) == 207
 
 

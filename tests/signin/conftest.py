@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import requests
@@ -26,12 +28,16 @@ from tests.support.world import configuration
 
 @dataclass
 class Visitor:
-    """Somebody who follows the page in a browser of their own, and pastes where it ends. `shown`: what they read."""
+    """Somebody who follows the page in a browser of their own, and pastes where it ends. `shown`: what they read.
+
+    `found`: whether somebody listened where their browser would end.
+    """
 
     ca_file: str
     has_browser: bool = False
     shown: list[str] = field(default_factory=list)
     change: Callable[[str], str] = str
+    found: bool = False
 
     def show(self, text: str) -> None:
         self.shown.append(text)
@@ -45,6 +51,9 @@ class Visitor:
 
     def ask(self, question: str) -> str:
         address = next(text for text in self.shown if "https://" in text).rpartition("\n")[2]
+        place = urlsplit(dict(parse_qsl(urlsplit(address).query))["redirect_uri"])
+        with socket.socket() as browser:
+            self.found = browser.connect_ex(("127.0.0.1", place.port or 80)) == 0
         return self._end(address)
 
     def _end(self, address: str) -> str:

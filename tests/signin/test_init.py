@@ -68,7 +68,9 @@ def finish(terminal: Terminal) -> int:
     """A user with a password of their own, and a free address."""
     terminal.answer(r"User name.*\]: ", "alice")
     terminal.answer(r"made for you.*: ", "short", "long enough")
-    terminal.answer("The same again.*: ", "something else", "long enough")
+    terminal.answer("The same again.*: ", "something else")
+    terminal.answer(r"made for you.*: ", "long enough")
+    terminal.answer("The same again.*: ", "long enough")
     terminal.answer(r"Address and port.*\]: ", f"127.0.0.1:{free_port()}")
     return terminal.end()
 

@@ -71,6 +71,7 @@ class TestBrowser(MethodContract):
         assert query["code_challenge_method"] == ["S256"]
         assert query["redirect_uri"][0].startswith("http://localhost:")
         assert any("redirect URI http://localhost" in text for text in visitor.shown)
+        assert not visitor.found, "a browser on this machine would be told to close the page whose address is needed"
 
     @pytest.mark.parametrize(
         ("change", "words"),

@@ -19,7 +19,7 @@ import click
 from davbridge.accounts import WORDS, scopes, settings, token_store
 from davbridge.app import state_folder
 from davbridge.auth import hash_password
-from davbridge.cli.check import check
+from davbridge.cli.check import look_over
 from davbridge.cli.init.account import AccountAnswers, ask_account, read_cloud_file
 from davbridge.cli.init.asking import choose, confirm, tell
 from davbridge.cli.init.draft import NAME, Draft, check_place, keep, provisional
@@ -47,8 +47,7 @@ from davbridge.tokens import sign_in
     help="A private cloud: YAML with graph, login and ca_file, as under `cloud` in the configuration.",
 )
 @click.option("--paste", is_flag=True, help="With a browser sign-in: open none here; paste the address it ends at.")
-@click.pass_context
-def init(context: click.Context, directory: Path, cloud_file: Path | None, paste: bool) -> None:
+def init(directory: Path, cloud_file: Path | None, paste: bool) -> None:
     """Ask what is needed, sign in, let drives and libraries be chosen, and write a config.yaml that works."""
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGHUP, _end)
@@ -61,7 +60,7 @@ def init(context: click.Context, directory: Path, cloud_file: Path | None, paste
         if there and not confirm(f"\n{target} is there already. Replace it?", default=False):
             raise click.Abort
         with tempfile.TemporaryDirectory(prefix="davbridge-init-") as name:
-            guide = Guide(context, Path(name), directory, SystemClock(), cloud, TerminalVisitor(paste=paste))
+            guide = Guide(Path(name), directory, SystemClock(), cloud, TerminalVisitor(paste=paste))
             told = guide.run(replace=there)
     except (click.Abort, KeyboardInterrupt):
         click.echo("\nNothing was written.", err=True)
@@ -79,14 +78,12 @@ class Guide:
 
     def __init__(
         self,
-        context: click.Context,
         folder: Path,
         directory: Path,
         clock: Clock,
         cloud: dict[str, Any] | None,
         visitor: TerminalVisitor,
     ) -> None:
-        self._context = context
         self._folder = folder
         self._directory = directory
         self._clock = clock
@@ -182,10 +179,8 @@ class Guide:
                 tell("\nWhat was chosen needs more than the sign-in has asked for; once more, please.")
                 self._once_more(load(path), name)
         tell("\nChecking ...")
-        try:
-            self._context.invoke(check, config_file=path, as_json=False)
-        except SystemExit as ended:
-            if ended.code and not confirm("This does not work yet. Write the file all the same?", default=False):
-                raise click.Abort from None
+        failed = look_over(path, shown_as=self._directory / NAME)
+        if failed and not confirm("This does not work yet. Write the file all the same?", default=False):
+            raise click.Abort
         sys.stdout.flush()
         return path

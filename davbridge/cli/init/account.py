@@ -12,6 +12,7 @@ from typing import Any, get_args
 import yaml
 
 from davbridge.cli.init.asking import ask, choose, confirm, tell
+from davbridge.clock import SystemClock
 from davbridge.config import Account, Cloud
 from davbridge.config.account import CLOUDS, SignIn
 from davbridge.errors import ConfigError
@@ -85,7 +86,7 @@ def ask_account(cloud: dict[str, Any] | None, before: dict[str, Any], taken: set
     personal = _ask_kind(where, before)
     name = "personal" if personal else "work"
     tell(
-        "\nDavbridge signs in as an app that you register at Microsoft, once; docs/setup-entra.md goes through it."
+        "\nThe bridge signs in as an app that you register at Microsoft, once; docs/setup-entra.md goes through it."
         "\nIts application (client) id is on the app's first page in the Entra admin center."
     )
     method = _ask_method(personal, before.get("sign_in"))
@@ -196,9 +197,12 @@ def _secret(given: str) -> str:
 
 def _day_or_none(given: str) -> date | None:
     try:
-        return date.fromisoformat(given) if given else None
+        day = date.fromisoformat(given) if given else None
     except ValueError:
         raise ValueError(f"{given!r} is no day: write 2027-06-30") from None
+    if day is not None and day < SystemClock().now().date():
+        raise ValueError(f"{given} is over, and so would the secret be: take the day from the portal")
+    return day
 
 
 def _readable(given: str) -> Path:

@@ -7,6 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from davbridge.edge import parse_listen
 
@@ -24,13 +25,16 @@ def farewell(path: Path, listen: str, policies: dict[str, dict[str, Any]], user:
     if not base:
         return "\n".join(lines)
     known = password or "PASSWORD"
-    mount = next(iter(policies.values()))["mount"]
+    mounts = [quote(one["mount"]) for one in policies.values()]
+    mount = mounts[0]
     rclone = _program("rclone")
     secret = f"$({rclone} obscure {shlex.quote(known)})"
-    remote = f"--webdav-url {base}{mount} --webdav-user {user} --webdav-pass {secret} --webdav-vendor owncloud"
+    remote = (
+        f"--webdav-url {base}{mount} --webdav-user {shlex.quote(user)} --webdav-pass {secret} --webdav-vendor owncloud"
+    )
     lines += [
         "Then, from another terminal or program:",
-        *(f"  {base}{one['mount']}/" for one in policies.values()),
+        *(f"  {base}{one}/" for one in mounts),
         f" user {user}"
         + (f", password {password}  (it is shown this once)" if password else ", and the password you typed"),
         " rclone",
@@ -43,6 +47,7 @@ def farewell(path: Path, listen: str, policies: dict[str, dict[str, Any]], user:
         f"  {base}{mount}/",
         " Windows (wants TLS, or BasicAuthLevel 2)",
         f"  net use * {base}{mount} /user:{user}",
+        f"The status page, {base}/.davbridge/, is for users with `admin: true` beside their password in {path}.",
         "docs/clients.md has what each client is known for.",
     ]
     return "\n".join(lines)

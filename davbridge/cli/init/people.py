@@ -19,16 +19,13 @@ def ask_user() -> tuple[str, str, bool]:
     """A name, a password, and whether the password was made here: then it has to be shown once."""
     tell("\nPrograms that mount the bridge send a user name and a password of its own, not Microsoft's.")
     name = ask("User name", _name, default=_login_name())
-    first = ask("Password (not shown; nothing: one is made for you)", _password, default="", hidden=True)
-    if not first:
-        return name, make_password(), True
-
-    def same(given: str) -> str:
-        if given != first:
-            raise ValueError("it is another one than before")
-        return given
-
-    return name, ask("The same again", same, hidden=True), False
+    while True:
+        first = ask("Password (not shown; nothing: one is made for you)", _password, default="", hidden=True)
+        if not first:
+            return name, make_password(), True
+        if ask("The same again", str, hidden=True) == first:
+            return name, first, False
+        tell("  it is another one than before: type both again")  # the slip may have been in the first
 
 
 def _login_name() -> str | None:

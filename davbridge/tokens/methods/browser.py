@@ -47,10 +47,10 @@ def sign_in(settings: AccountSettings, cache: Any, http: Http, visitor: Visitor,
             brought = loopback.wait(flow["state"], _SECONDS)
             if brought is None:
                 raise Forbidden("nobody has signed in within ten minutes; begin again")
-        else:
-            question = "In the end the browser shows that localhost cannot be reached. Paste that page's address here"
-            brought = pasted(visitor.ask(question))
-    return _end(application, flow, brought)
+            return _end(application, flow, brought)
+    # nobody listens any more: a browser on this machine would be told to close the page whose address is needed here
+    question = "In the end the browser shows that localhost cannot be reached. Paste that page's address here"
+    return _end(application, flow, pasted(visitor.ask(question)))
 
 
 def _end(application: Any, flow: Any, brought: dict[str, str]) -> Any:
