@@ -15,7 +15,7 @@ from contextlib import closing
 
 import pytest
 
-from davbridge.emulator.faults import Html, LoseAnswer, Reset, Status, WorkThen
+from davbridge.emulator.faults import Html, LoseAnswer, Reset, WorkThen
 from tests.support.dav import Answer, Dav
 from tests.support.linearizable import ABSENT, History, Operation, Value
 from tests.support.world import MOUNTS, World
@@ -24,7 +24,7 @@ OPERATIONS = int(os.environ.get("DAVBRIDGE_OPERATIONS", "25"))
 SEED = int(os.environ.get("DAVBRIDGE_SEED", "0")) or random.randrange(1, 10**6)
 CLIENTS = 6
 PATHS = ("one", "two", "Three.docx")
-_FAULTS = (Reset(), LoseAnswer(), WorkThen(504), Status(503), Html(500))
+_FAULTS = (Reset(), LoseAnswer(), WorkThen(504), Html(500))
 _CALLS = ("put content", "put fragment", "create session", "update item", "delete item", "get item", "download")
 
 
@@ -54,7 +54,18 @@ class Client:
 
     def work(self, operations: int) -> None:
         """Do so many operations."""
-        acts = (self.put, self.put, self.get, self.get, self.get, self.part, self.part, self.delete, self.save, self.take)
+        acts = (
+            self.put,
+            self.put,
+            self.get,
+            self.get,
+            self.get,
+            self.part,
+            self.part,
+            self.delete,
+            self.save,
+            self.take,
+        )
         for _ in range(operations):
             self.draw.choice(acts)(self.draw.choice(PATHS))
 

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Value = Hashable
@@ -61,7 +61,9 @@ class Operation:
 
 def explained(history: Sequence[Operation], first: Value = ABSENT) -> bool:
     """Whether the history of a register that begins with `first` is linearizable. Reads of unknown outcome say nothing."""
-    operations = sorted((one for one in history if one.certain or one.kind == "write"), key=lambda one: one.begin)
+    operations = sorted(
+        (one for one in history if one.certain or one.kind in ("write", "take")), key=lambda one: one.begin
+    )
     certain = sum(1 << number for number, one in enumerate(operations) if one.certain)
     seen: set[tuple[int, Value]] = set()
     waiting: list[tuple[int, Value]] = [(0, first)]
@@ -118,18 +120,33 @@ class History:
     def unexplained(self) -> dict[str, str]:
         """What registers have no order, and their histories, to be read by a person."""
         return {
-            register: shown(operations)
-            for register, operations in self.operations.items()
-            if not explained(operations)
+            register: shown(operations) for register, operations in self.operations.items() if not explained(operations)
         }
+
+
+def first_unexplained(history: Sequence[Operation]) -> Operation | None:
+    """The operation with whose end a history loses its last explanation: where a person begins to look."""
+    ended = sorted((one for one in history if one.certain), key=lambda one: one.end)
+    for one in ended:
+        # what had not ended by then may have been done or not
+        known = [
+            other if other.end <= one.end else replace(other, certain=False)
+            for other in history
+            if other.begin <= one.end
+        ]
+        if not explained(known):
+            return one
+    return None
 
 
 def shown(operations: Sequence[Operation]) -> str:
     """A history, line by line."""
+    culprit = first_unexplained(operations)
     start = min(one.begin for one in operations)
     lines = (
         f"{one.begin - start:8.3f} {one.end - start:8.3f} {one.who:4} {one.kind:5} {str(one.value)[:60]}"
         f"{'' if one.certain else ' ?'}{f' needs {one.needs}' if one.needs else ''}"
+        f"{' <-- here at the latest' if one is culprit else ''}"
         for one in sorted(operations, key=lambda one: one.begin)
     )
     return "\n".join(lines)
