@@ -116,10 +116,7 @@ class Tree:
                 return place.item
             if self.cache.is_absent(path):
                 raise NotFound(f"{path} does not exist")
-        if whole:
-            item = self._by_id(place, path)
-        else:
-            item = self.just_written(path)
+        item = self._by_id(place, path) if whole else self.just_written(path)
         return item or self._by_path(path)
 
     def look(self, path: DavPath, *, fresh: bool = False) -> DriveItem | None:

@@ -1,6 +1,6 @@
 """A bridge that ends and begins again over one state folder, in the test's own process; also as after `kill -9`.
 
-Killing a process takes a second, so the 500 kills of `test_kills` are real and these are not: from one moment on nothing
+Killing a process takes a second: the 500 kills of `test_kills` are real, and these are not. From one moment on nothing
 that the bridge does reaches Microsoft or its files any more, and the kernel's locks are let go, as the kernel does it.
 """
 

@@ -19,16 +19,16 @@ from typing import Literal
 Value = Hashable
 ABSENT: Value = None
 NEVER = math.inf
+_UNSEEN: Value = object()
 
 
 @dataclass(frozen=True)
 class Operation:
     """One operation on a register, by a monotonic clock's seconds.
 
-    `kind`: "read" has seen `value`; "write" has made it so, ABSENT for a deletion; "part" is a read of which only
-    `sees` tells whether a value is what was seen; "take" has seen `value` and left nothing. `needs`: what must have been there for it to succeed: None for no
-    matter what, else "something" or "nothing". `certain` false: nobody knows whether it was done, so `end` means
-    nothing.
+    `kind`: "read" has seen `value`; "write" has made it so, ABSENT for a deletion; "take" has seen it and left nothing;
+    "part" is a read of which only `sees` tells whether a value is what was seen. `needs`: what must have been there for
+    it to succeed: None for no matter what. `certain` false: nobody knows whether it was done, and `end` means nothing.
     """
 
     kind: Literal["read", "write", "part", "take"]
@@ -45,6 +45,13 @@ class Operation:
         """The moment after which it cannot take effect any more."""
         return self.end if self.certain else NEVER
 
+    def has_seen(self, value: Value) -> bool:
+        """Whether this value explains what it has seen."""
+        if self.kind == "part":
+            assert self.sees is not None
+            return value is not _UNSEEN and self.sees(value)
+        return value == self.value
+
     def after(self, value: Value) -> tuple[bool, Value]:
         """Whether it can be done to a register of this value, and the value after it."""
         if (self.needs == "something" and value is ABSENT) or (self.needs == "nothing" and value is not ABSENT):
@@ -52,26 +59,27 @@ class Operation:
         if self.kind == "read":
             return value == self.value, value
         if self.kind == "part":
-            assert self.sees is not None
-            return self.sees(value), value
+            return self.has_seen(value), value
         if self.kind == "take":
             return value == self.value, ABSENT
         return True, self.value
 
 
 def explained(history: Sequence[Operation], first: Value = ABSENT) -> bool:
-    """Whether the history of a register that begins with `first` is linearizable. Reads of unknown outcome say nothing."""
-    operations = sorted(
-        (one for one in history if one.certain or one.kind in ("write", "take")), key=lambda one: one.begin
-    )
+    """Whether the history of a register that begins with `first` is linearizable.
+
+    Of operations that nobody knows the outcome of, those that would look the same are tried in one order only.
+    """
+    seen_at_all = [one for one in history if one.kind != "write"]
+    operations = sorted((_plain(one, seen_at_all) for one in history if _matters(one)), key=lambda one: one.begin)
     certain = sum(1 << number for number, one in enumerate(operations) if one.certain)
-    seen: set[tuple[int, Value]] = set()
+    tried: set[tuple[int, Value]] = set()
     waiting: list[tuple[int, Value]] = [(0, first)]
     while waiting:
         done, value = state = waiting.pop()
-        if state in seen:
+        if state in tried:
             continue
-        seen.add(state)
+        tried.add(state)
         if done & certain == certain:
             return True
         for number, one in _next(operations, done):
@@ -81,20 +89,39 @@ def explained(history: Sequence[Operation], first: Value = ABSENT) -> bool:
     return False
 
 
-def _next(operations: list[Operation], done: int) -> Iterator[tuple[int, Operation]]:
-    """The operations that may come next: those that had begun when the first of the others ended."""
+def _matters(one: Operation) -> bool:
+    """Reads of unknown outcome say nothing."""
+    return one.certain or one.kind in ("write", "take")
+
+
+def _plain(one: Operation, others: Sequence[Operation]) -> Operation:
+    """An unknown write of what nobody has seen: it is like all others of that kind."""
+    if one.certain or one.kind != "write" or one.value is ABSENT:
+        return one
+    return one if any(other.has_seen(one.value) for other in others) else replace(one, value=_UNSEEN)
+
+
+def _next(operations: list[Operation], done: int) -> list[tuple[int, Operation]]:
+    """The operations that may come next: those that had begun when the first of the others ended.
+
+    That which must come soonest is given last, which means that it is tried first.
+    """
     soonest = NEVER
     left: list[tuple[int, Operation]] = []
+    alike: set[Value] = set()
     for number, one in enumerate(operations):
         if done >> number & 1:
             continue
         if one.begin > soonest:
             break
-        left.append((number, one))
         soonest = min(soonest, one.due)
-    # those that must come soonest are tried first, which means that they are given last
+        if not one.certain and one.kind == "write" and one.value in (ABSENT, _UNSEEN):
+            if one.value in alike:
+                continue  # that which had begun before can be taken for it
+            alike.add(one.value)
+        left.append((number, one))
     possible = [(number, one) for number, one in left if one.begin <= soonest]
-    yield from sorted(possible, key=lambda which: -which[1].due)
+    return sorted(possible, key=lambda which: -which[1].due)
 
 
 class History:

@@ -57,6 +57,15 @@ def test_an_unknown_outcome() -> None:
     assert not explained([write(1, 0, 1), read(2, 2, 3), write(2, 4, 5, certain=False)])
 
 
+def test_many_unknown_outcomes() -> None:
+    """They don't make the search endless, neither of a good history nor of a bad one."""
+    unknown = [write(number, number, number + 1, certain=False) for number in range(60)]
+    gone = [write(ABSENT, number, number + 1, certain=False) for number in range(60)]
+    history = [*unknown, *gone, write("a", 61, 62), read("a", 63, 64), read(ABSENT, 65, 66)]
+    assert explained(history)
+    assert not explained([*history, read("b", 67, 68)])
+
+
 def test_what_an_operation_needs() -> None:
     """A deletion that has succeeded had something to delete, and after one there is nothing."""
     gone = Operation("write", ABSENT, 2, 3, needs="something")
