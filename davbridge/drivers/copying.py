@@ -26,6 +26,13 @@ def copy(
     Raises: as `Driver.copy`.
     """
     check_pair(source, target, replace=replace)
+    with tree.places(target):
+        return _copy(tree, clock, source, target, replace=replace, deep=deep, replaces_files=replaces_files)
+
+
+def _copy(
+    tree: Tree, clock: Clock, source: DavPath, target: DavPath, *, replace: bool, deep: bool, replaces_files: bool
+) -> Written:
     item = tree.find(source)
     old = standing(tree, source, target)
     if old is not None and own_key(old) == own_key(item):

@@ -22,7 +22,7 @@ from davbridge.drivers.moving import move
 from davbridge.drivers.protocol import Changes, Download, Item, Quota, Span, Times, Written
 from davbridge.drivers.recovery import recover
 from davbridge.drivers.storing import NO_TIMES, store
-from davbridge.drivers.tree import Tree, own_ref
+from davbridge.drivers.tree import Tree, folder_ref, own_ref
 from davbridge.drivers.uploads import MemoryUploads, Uploads
 from davbridge.errors import (
     AlreadyExists,
@@ -201,8 +201,7 @@ class GraphDriver:
         try:
             made = self._make_folder(tree, parent, path.name)
         except NotFound:
-            tree.cache.forget_path(path.parent)
-            raise ParentNotFound(f"the folder {path.parent} does not exist") from None
+            made = self._make_below_new(tree, path)
         except AlreadyExists:
             tree.cache.forget_path(path)
             raise
@@ -217,6 +216,17 @@ class GraphDriver:
         if not path.parent.is_root:
             tree.cache.learn_alias(path, made)
         return to_item(made)
+
+    def _make_below_new(self, tree: Tree, path: DavPath) -> DriveItem:
+        """Graph does not find the parent by its path: it may be one that we have just made (§12.2)."""
+        parent = None if path.parent.is_root else tree.just_written(path.parent)
+        try:
+            if parent is not None:
+                return self._make_folder(tree, folder_ref(parent, path.parent), path.name)
+        except NotFound:
+            pass
+        tree.cache.forget_path(path.parent)
+        raise ParentNotFound(f"the folder {path.parent} does not exist")
 
     def _make_folder(self, tree: Tree, parent: ItemRef, name: str) -> DriveItem:
         try:
@@ -252,6 +262,10 @@ class GraphDriver:
         if path.is_root:
             raise Unsupported("the root cannot be deleted")
         tree = self._tree
+        with tree.places(path):
+            self._delete(tree, path, if_match)
+
+    def _delete(self, tree: Tree, path: DavPath, if_match: str | None) -> None:
         item = tree.find(path, fresh=True) if if_match is not None else tree.known(path)
         if item is None:
             if tree.cache.is_absent(path):

@@ -33,6 +33,11 @@ log = logging.getLogger(__name__)
 def move(tree: Tree, uploads: Uploads, source: DavPath, target: DavPath, *, replace: bool) -> Written:
     """Raises: as `Driver.move`."""
     check_pair(source, target, replace=replace)
+    with tree.turn(target), tree.places(source, target):
+        return _move(tree, uploads, source, target, replace=replace)
+
+
+def _move(tree: Tree, uploads: Uploads, source: DavPath, target: DavPath, *, replace: bool) -> Written:
     item = tree.find(source)
     same = source.folded == target.folded
     old = None if same else standing(tree, source, target)
@@ -52,8 +57,7 @@ def move(tree: Tree, uploads: Uploads, source: DavPath, target: DavPath, *, repl
                 raise
     if item.kind == old.kind == "file" and not item.remote and not old.remote:
         if uploads.is_fresh(item.id):
-            with tree.turn(target):
-                return _save(tree, uploads, item, old, source, target)
+            return _save(tree, uploads, item, old, source, target)
         try:
             return Written(to_item(_patch(tree, item, parent, target, replace=True, replaced=old)), False)
         except AlreadyExists:

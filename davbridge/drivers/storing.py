@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from davbridge.body import Body
@@ -58,8 +59,8 @@ def store(
     path.check()
     if path.is_root:
         raise Unsupported("the root is a folder and has no content")
-    job = _Job(path, body, if_match, if_absent, times or NO_TIMES)
-    with tree.turn(path):
+    with tree.turn(path), ExitStack() as stack:
+        job = _Job(path, body, if_match, if_absent, times or NO_TIMES, _Place(tree, path, stack))
         return _store(tree, uploads, job)
 
 
@@ -85,6 +86,24 @@ def _store(tree: Tree, uploads: Uploads, job: _Job) -> Written:
     return Written(to_item(item), created)
 
 
+class _Place:
+    """Nobody moves or deletes what is at the path, from just before the commit until the mirror has been told.
+
+    Else the mirror could hear of a move first and then of the place where the content was stored before it. Not for as
+    long as the body comes: that may be hours.
+    """
+
+    def __init__(self, tree: Tree, path: DavPath, stack: ExitStack) -> None:
+        self._tree, self._path, self._stack = tree, path, stack
+        self._taken = False
+
+    def take(self) -> None:
+        """Raises: Locked."""
+        if not self._taken:
+            self._stack.enter_context(self._tree.places(self._path))
+            self._taken = True
+
+
 @dataclass(frozen=True)
 class _Job:
     """What `Driver.put` was asked for."""
@@ -94,6 +113,7 @@ class _Job:
     if_match: str | None
     if_absent: bool
     times: Times
+    place: _Place
 
     @property
     def name(self) -> str:
@@ -113,8 +133,18 @@ class _Job:
             created=created,
             modified=modified,
             only_if=only_if,
-            before_commit=None if self.if_match is None else self._comparison(tree),
+            before_commit=self._before_commit(tree),
         )
+
+    def _before_commit(self, tree: Tree) -> Callable[[], None]:
+        compare = None if self.if_match is None else self._comparison(tree)
+
+        def before() -> None:
+            self.place.take()
+            if compare is not None:
+                compare()
+
+        return before
 
     def _comparison(self, tree: Tree) -> Callable[[], None]:
         """Reads the item again after an upload that took its time: somebody may have changed it meanwhile."""
@@ -183,6 +213,7 @@ def _store_unseen(tree: Tree, job: _Job) -> tuple[DriveItem, bool] | None:
             stored = job.upload(tree, target, only_if)
         else:
             data, kind = job.body.whole(), job.body.content_type
+            job.place.take()
             stored = put_content(only_if, target, data, content_type=kind, fail_if_exists=job.if_absent)
             check_stored(stored[0], len(data), quick_xor_hash(data))
     except Mismatch:
@@ -229,6 +260,7 @@ def _old(tree: Tree, job: _Job) -> DriveItem | None:
 
 def _put(tree: Tree, job: _Job, target: ItemRef, bound: DriveItem | None) -> tuple[DriveItem, bool]:
     data, path = job.body.whole(), job.path
+    job.place.take()
     tag = (bound.ctag or bound.etag) if bound else None
     for attempt in (1, 2):
         try:

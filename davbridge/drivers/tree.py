@@ -9,7 +9,7 @@ It must never write to Graph.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import replace
 from itertools import islice
 
@@ -80,6 +80,25 @@ class Tree:
         """For the block, nobody else of this bridge writes to `path`. Raises: Locked."""
         return self.desk.turns.turn("/".join((self.root.drive_id, self.root.item_id, *path.folded)))
 
+    @contextmanager
+    def places(self, *paths: DavPath) -> Iterator[None]:
+        """For the block, nobody else of this bridge moves or deletes what is at these paths, or puts it aside.
+
+        An item is moved and deleted by its id, wherever it is by then: of two who have found it at one path, the second
+        would take it away from where the first has been told that it is. Before any `turn`, so that nobody waits for
+        who waits for him. Raises: Locked.
+        """
+        keys = sorted({"/".join(("at", self.root.drive_id, self.root.item_id, *path.folded)) for path in paths})
+        with ExitStack() as stack:
+            for key in keys:
+                stack.enter_context(self.desk.turns.turn(key))
+            yield
+
+    def just_written(self, path: DavPath) -> DriveItem | None:
+        """What we wrote at `path` a moment ago, read again by its id; None when nothing is known of that."""
+        place = self.cache.locate(path)
+        return self._just_written(place, path) if place.depth == len(path.names) - 1 else None
+
     def known(self, path: DavPath) -> DriveItem | None:
         """The item if the cache knows it, without a call."""
         place = self.cache.locate(path)
@@ -97,10 +116,7 @@ class Tree:
                 return place.item
             if self.cache.is_absent(path):
                 raise NotFound(f"{path} does not exist")
-        if whole:
-            item = self._by_id(place, path)
-        else:
-            item = self._just_written(place, path) if place.depth == len(path.names) - 1 else None
+        item = self._by_id(place, path) if whole else self.just_written(path)
         return item or self._by_path(path)
 
     def look(self, path: DavPath, *, fresh: bool = False) -> DriveItem | None:
@@ -196,7 +212,7 @@ class Tree:
         except NotFound:
             if place.depth:
                 self.cache.forget_key(place.key)
-            folder, items = get_folder(self.graph, content_ref(self._by_path(path)))
+            folder, items = get_folder(self.graph, content_ref(self.find(path, fresh=True)))
         if folder.remote:
             shortcut = self.cache.learn(folder, since) or folder
             folder, items = get_folder(self.graph, folder.remote)

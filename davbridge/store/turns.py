@@ -22,6 +22,7 @@ from typing import Protocol
 from davbridge import deadline
 from davbridge.clock import Clock
 from davbridge.errors import Busy, Locked
+from davbridge.waiting import end_moment
 
 log = logging.getLogger(__name__)
 _FIRST, _LONGEST = 0.02, 0.5
@@ -70,6 +71,8 @@ class FileTurns:
             raise Busy(f"the bridge's state folder cannot be used: {error.strerror}") from error
         try:
             self._wait(descriptor, int.from_bytes(hashlib.sha256(key.encode()).digest()[:7], "big"))
+            # whoever had it before has changed what was true when this request came
+            end_moment()
             yield
         finally:
             os.close(descriptor)
