@@ -38,7 +38,7 @@ def test_a_deletion_beside_a_move(world: World, workers: str, mount: str) -> Non
             dav.propfind("", depth=1, check=207)
             return dav.move("a", "b").status if verb == "MOVE" else dav.delete("a").status
 
-    world.emulator.faults.add("update item", Delay(0.2))
+    world.emulator.faults.add("delete item", Delay(0.2))
     with ThreadPoolExecutor(2) as pool:
         statuses = list(pool.map(do, ["MOVE", "DELETE"]))
     assert statuses in ([201, 404], [404, 204])
