@@ -304,7 +304,7 @@ class Tree:
         except NotFound:
             if self._is_below_shortcut(place, path):
                 return self.find(path)
-            self.cache.learn_absent(path)
+            self.cache.learn_absent(path, since)
             raise NotFound(f"{path} does not exist") from None
         return self._take(item, path, since)
 

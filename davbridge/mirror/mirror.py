@@ -181,12 +181,20 @@ class Mirror:
                     "INSERT OR REPLACE INTO paths VALUES (?, ?, ?, ?, ?)", (root, text, pen.number(drive), known, until)
                 )
 
-    def learn_absent(self, path: DavPath) -> None:
-        """A look-up of `path` said that there is nothing."""
+    def learn_absent(self, path: DavPath, since: float | None = None) -> None:
+        """A look-up of `path` that began at `since` said that there is nothing; what we wrote there later stays."""
         place = self.locate(path.parent)
         with self.file.writing() as pen:
-            if place.depth == len(path.names) - 1 and (row := self._child(place.key, path.name)) is not None:
-                pen.drop(row["drive"], row["id"])
+            child = self._child(place.key, path.name) if place.depth == len(path.names) - 1 else None
+            aliases = pen.sql.execute(
+                "SELECT drive, id FROM paths WHERE root = ? AND path = ? AND id IS NOT NULL",
+                (self._name, _text(path.folded)),
+            ).fetchall()
+            rows = [pen.row(one["drive"], one["id"]) for one in (*([child] if child is not None else []), *aliases)]
+            if since is not None and any(row is not None and row["written"] > since for row in rows):
+                return
+            if child is not None:
+                pen.drop(child["drive"], child["id"])
             self._set_absent(pen.sql, path)
 
     def listing(self, folder: Key, items: Iterable[DriveItem], since: float) -> Iterator[DriveItem]:

@@ -187,6 +187,16 @@ def test_creation_ends_absence(cache: Mirror) -> None:
     assert found(cache, "/a") == "1"
 
 
+def test_an_absence_that_is_older_than_a_write(cache: Mirror) -> None:
+    """A look-up that began before our write, and is told of after it, does not take away what was written."""
+    since = cache.now() - 0.001
+    cache.wrote(item("1", "a"))
+    cache.learn_absent(p("/a"), since)
+    assert found(cache, "/a") == "1"
+    cache.learn_absent(p("/a"), cache.now() + 0.001)
+    assert cache.is_absent(p("/a"))
+
+
 def test_expected_item_must_be_read(cache: Mirror) -> None:
     """A copy's result is known by its id only."""
     cache.expect(item("1", "a"))
