@@ -23,11 +23,7 @@ from tests.support.world import MOUNTS, World
 
 OPERATIONS = int(os.environ.get("DAVBRIDGE_OPERATIONS", "0"))
 FEW = {False: 4, True: 3}
-"""Without faults and with them, where the bridge's pauses are real ones.
-
-Runs of 25 and more still find, one time in some fifteen, a read that says 404 right after another worker's PUT was
-acknowledged (docs/operations.md, Known faults).
-"""
+"""Without faults and with them, where the bridge's pauses are real ones."""
 SEED = int(os.environ.get("DAVBRIDGE_SEED", "0")) or random.randrange(1, 10**6)
 CLIENTS = 6
 PATHS = ("one", "two", "Three.docx")
