@@ -31,5 +31,6 @@ if __name__ == "__main__":
     port = int(sys.argv[1])
     if sys.argv[2:] == ["cheroot"]:
         Server(("127.0.0.1", port), application).start()
-    make_server(application, [f"127.0.0.1:{port}"]).start()
-    threading.Event().wait()
+    else:
+        make_server(application, [f"127.0.0.1:{port}"]).start()
+        threading.Event().wait()

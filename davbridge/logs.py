@@ -42,16 +42,16 @@ class LineHandler(logging.Handler):
 
     def flush(self) -> None:
         """Write what is there."""
-        with self.lock or threading.RLock():
+        self.acquire()
+        try:
             lines, self._lines = self._lines, []
-            if not lines:
-                return
-            try:
+            if lines:
                 self._stream.write("".join(lines))
                 self._stream.flush()
-            except (OSError, ValueError):
-                # nobody reads any more, or the disk is full: no reason to fail a request
-                return
+        except (OSError, ValueError):
+            return  # nobody reads any more, or the disk is full: no reason to fail a request
+        finally:
+            self.release()
 
     def _write_on(self) -> None:
         while not self._end.is_set():

@@ -44,7 +44,7 @@ class EdgeConnection(HTTPConnection):
     def advance(self) -> bool:
         """Answer what has come, waiting for nothing before a whole header is there; whether the connection stays open.
 
-        A client that connects and says nothing, or one letter a minute holds a file and no thread (facts: stack B5).
+        So who connects and says nothing, or one letter a minute, holds a file and no thread (facts: stack B5).
         """
         stream = self.rfile
         try:

@@ -83,8 +83,8 @@ class EdgeRequest(HTTPRequest):
     def split_target(self) -> tuple[bytes, bytes]:
         """The target's path, decoded except for slashes, and its query."""
         path, _, query = self.uri.partition(b"?")
-        if self.scheme + b"://" == path[: len(self.scheme) + 3]:
-            path = b"/" + path[len(self.scheme) + 3 :].partition(b"/")[2]
+        if not path.startswith(b"/"):  # a whole URL, whose scheme may be in capitals, or `*`
+            path = b"/" + path.partition(b"://")[2].partition(b"/")[2]
         if b"%" in path:
             path = b"%2F".join(map(unquote_to_bytes, _QUOTED_SLASH.split(path)))
         return path, query

@@ -32,7 +32,6 @@ class Stream:
         self._at = 0
         self._timeout = timeout
         self._until: float | None = None
-        self.closed = False
 
     def hurry(self, seconds: float | None) -> None:
         """Let all that is read from now on together have `seconds`, however regularly a byte comes; None: no longer."""
@@ -116,12 +115,8 @@ class Stream:
                 sent += self._send(view[sent:])
         return sent
 
-    def flush(self) -> None:
-        """Nothing is held back."""
-
     def close(self) -> None:
         """The connection closes the socket."""
-        self.closed = True
 
     def wait(self, event: int) -> None:
         """Wait until the socket is ready for `event`, `select.POLLIN` or `select.POLLOUT`.

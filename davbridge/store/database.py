@@ -199,10 +199,11 @@ class Database:
         with _translated():
             connection = self._connection()
             connection.execute("BEGIN IMMEDIATE")
+            # what others committed while we waited for the lock must be seen in here, and what we commit, afterwards
+            end_moment()
             try:
                 yield connection
                 connection.execute("COMMIT")
-                end_moment()
             except BaseException:
                 # SQLite has rolled back by itself after some errors, a full disk for one
                 if connection.in_transaction:

@@ -301,6 +301,26 @@ def test_old_and_absolute_forms(exchange: Exchange, application: Application) ->
     assert application.seen == ["GET /old", "GET http://h/abs"]
 
 
+@pytest.mark.parametrize("target", [b"http://h/a%20b?q", b"HTTP://h/a%20b?q", b"/a%20b?q"])
+def test_the_path_of_a_target(target: bytes) -> None:
+    """It is the same whichever way the target is written, so that no middleware is passed by."""
+    seen: list[dict[str, Any]] = []
+
+    def look(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        seen.append(environ)
+        start_response("200 OK", [("Content-Length", "0")])
+        return []
+
+    other = make_server(look, ["127.0.0.1:0"], limits=Limits(threads=2))
+    other.start()
+    with connect(other) as connection:
+        connection.sendall(b"GET " + target + b" HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        while connection.recv(4096):
+            pass
+    other.drain(1)
+    assert (seen[0]["PATH_INFO"], seen[0]["QUERY_STRING"]) == ("/a b", "q")
+
+
 def test_large_headers(exchange: Exchange) -> None:
     """Bounded."""
     assert exchange(b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"a" * 100_000 + b"\r\n\r\n")[:12] in (

@@ -10,6 +10,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,25 @@ def need(program: str) -> str:
     if not found:
         pytest.skip(f"{program} is not installed")
     return found
+
+
+@contextmanager
+def fuse_mount(script: str, place: Path) -> Iterator[Path]:
+    """The folder `place`, mounted by a bash script that stays in the foreground until it is unmounted; or skip."""
+    need("fusermount3")
+    if not Path("/dev/fuse").exists():
+        pytest.skip("this machine has no /dev/fuse")
+    process = subprocess.Popen(["bash", "-c", script], env=ENVIRONMENT)
+    try:
+        shell(f"for i in $(seq 200); do mountpoint -q {place} && exit; sleep 0.1; done; exit 1")
+        yield place
+    finally:
+        shell(f"fusermount3 -u {place} || fusermount3 -uz {place}", check=False)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
 
 
 def shell(

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 import yaml
 
 from davbridge.emulator import Emulator
-from tests.real.programs import ENVIRONMENT, need, shell
+from tests.real.programs import ENVIRONMENT, fuse_mount, need
 from tests.support.ports import free_port
 from tests.support.serving import serving
 from tests.support.terminal import Terminal, at_terminal
@@ -56,27 +54,10 @@ def answer_all(emulator: Emulator, terminal: Terminal, listen: str) -> None:
     terminal.answer(r"Address and port.*\]: ", listen)
 
 
-@contextmanager
-def mounted(line: str, place: Path) -> Iterator[Path]:
+def mounted(line: str, place: Path) -> AbstractContextManager[Path]:
     """The printed mount line, with a folder of the test's in place of the one in the home folder."""
-    need("fusermount3")
-    if not Path("/dev/fuse").exists():
-        pytest.skip("this machine has no /dev/fuse")
-    script = (
-        line.replace("~/davbridge", str(place)).replace("; ", "; exec ", 1)
-        + f" --cache-dir {place}.cache --vfs-write-back 0s"
-    )
-    process = subprocess.Popen(["bash", "-c", script], env=ENVIRONMENT)
-    try:
-        shell(f"for i in $(seq 200); do mountpoint -q {place} && exit; sleep 0.1; done; exit 1")
-        yield place
-    finally:
-        shell(f"fusermount3 -u {place} || fusermount3 -uz {place}", check=False)
-        try:
-            process.wait(60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
+    script = line.replace("~/davbridge", str(place)).replace("; ", "; exec ", 1)
+    return fuse_mount(f"{script} --cache-dir {place}.cache --vfs-write-back 0s", place)
 
 
 def test_from_nothing_to_a_mounted_drive(tmp_path: Path) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from tests.real.conftest import Demo
-from tests.real.programs import ENVIRONMENT, need, shell
+from tests.real.programs import fuse_mount, need, shell
 from tests.real.trees import MEGABYTE, digest, make_tree
 
 EDIT = r"printf ',s/first/second/\nw\nq\n' | ed -s note.txt"
@@ -64,28 +62,14 @@ def test_move_and_server_side_copy(demo: Demo, tmp_path: Path, mount: str) -> No
     assert "moved/" not in shell(f"rclone lsf {flags} :webdav:").stdout.splitlines()
 
 
-@contextmanager
-def mounted(demo: Demo, mount: str, place: Path) -> Iterator[Path]:
+def mounted(demo: Demo, mount: str, place: Path) -> AbstractContextManager[Path]:
     """An rclone mount of `/me` or `/team` on `place`."""
-    need("fusermount3")
-    if not Path("/dev/fuse").exists():
-        pytest.skip("this machine has no /dev/fuse")
     place.mkdir()
-    command = (
+    return fuse_mount(
         f"exec rclone mount {remote(demo, mount)} :webdav: {place} --vfs-cache-mode writes --vfs-write-back 0s "
-        f"--dir-cache-time 1s --cache-dir {place}.cache"
+        f"--dir-cache-time 1s --cache-dir {place}.cache",
+        place,
     )
-    process = subprocess.Popen(["bash", "-c", command], env=ENVIRONMENT)
-    try:
-        shell(f"for i in $(seq 200); do mountpoint -q {place} && exit; sleep 0.1; done; exit 1")
-        yield place
-    finally:
-        shell(f"fusermount3 -u {place} || fusermount3 -uz {place}", check=False)
-        try:
-            process.wait(60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
 
 
 @pytest.mark.parametrize("mount", ["me", "team"])

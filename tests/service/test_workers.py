@@ -24,7 +24,7 @@ from tests.support.world import eventually
 BIG = 48 * 2**20
 """More than all the buffers between the emulator and a client that does not read."""
 CONNECTIONS = 24
-"""So many that the kernel has surely spread them over two workers."""
+"""So many that either worker has very likely had some."""
 
 
 @pytest.fixture(scope="module")

@@ -129,3 +129,14 @@ def test_a_change_of_ones_own_ends_the_moment(database: Database) -> None:
     before = database.version()
     add(database)
     assert database.version() != before
+
+
+@pytest.mark.usefixtures("in_a_moment")
+def test_a_transaction_sees_what_came_before_it(database: Database) -> None:
+    """Who waited for the write lock decides by what the one before has committed, not by what was true on arrival."""
+    before = database.version()
+    thread = threading.Thread(target=add, args=(database,))
+    thread.start()
+    thread.join()
+    with database.transaction():
+        assert database.version() != before
