@@ -52,7 +52,6 @@ def channels(config: Config, ground: Ground) -> Callable[[str, Graph, str, Path]
         cloud = config.accounts[account].where
         table = SubscriptionTable(ground.database)
         webhook = WebhookSettings(public_url, mirror.stem, table) if public_url else None
-        verify = str(cloud.ca_file) if cloud.ca_file else True
-        return open_channel(graph, drive_id, verify=verify, clock=ground.clock, webhook=webhook)
+        return open_channel(graph, drive_id, verify=cloud.verify, clock=ground.clock, webhook=webhook)
 
     return make
