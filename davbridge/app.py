@@ -108,6 +108,8 @@ class Bridge:
             self.server.renew(self.certificate)
         self.front.metrics.to(self.metrics)
         leaving = self.front.main.to(self.application)
+        if former.page is not None:
+            former.page.close()  # ours listens already, and what is logged is to be counted once
         if former.pollers.running:
             self.pollers.start()
         return leaving

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import logging
 import os
 import ssl
 import threading
@@ -128,6 +129,20 @@ def test_a_long_download_ends_on_the_former_bridge(served: Served) -> None:
         assert "retiring" in {thread.name for thread in threading.enumerate()}
         assert answer.read() == content
     eventually(lambda: "retiring" not in {thread.name for thread in threading.enumerate()}, 10)
+
+
+def test_what_is_logged_is_noted_once(served: Served) -> None:
+    """By the status page of the bridge that serves, also while a former one has a request under way."""
+    served.reload(lambda data: data["users"]["alice"].update(admin=True))
+    listening = len(logging.getLogger("davbridge").handlers)
+    served.emulator.drive("business").put("/big.bin", os.urandom(BIG))
+    with closing(served.dav()) as client, closing(http.client.HTTPConnection(client.host, timeout=60)) as connection:
+        connection.request("GET", "/me/big.bin", headers={"Authorization": str(client.auth)})
+        answer = connection.getresponse()
+        served.reload()
+        assert "retiring" in {thread.name for thread in threading.enumerate()}
+        assert len(logging.getLogger("davbridge").handlers) == listening
+        answer.read()
 
 
 def test_a_long_upload_ends_on_the_former_bridge(served: Served) -> None:
