@@ -86,13 +86,18 @@ class Troubles:
                 transaction.execute(
                     "DELETE FROM troubles WHERE last < ? OR message NOT IN "
                     "(SELECT message FROM troubles ORDER BY last DESC LIMIT ?)",
-                    (self._clock.now().timestamp() - _DAYS * 86400, MOST),
+                    (self._oldest(), MOST),
                 )
         return False
 
+    def _oldest(self) -> float:
+        return self._clock.now().timestamp() - _DAYS * 86400
+
     def list(self, most: int = 20) -> list[Trouble]:
-        """The latest first."""
-        rows = self._database.read("SELECT * FROM troubles ORDER BY last DESC LIMIT ?", (most,))
+        """The latest first, of the last seven days."""
+        rows = self._database.read(
+            "SELECT * FROM troubles WHERE last >= ? ORDER BY last DESC LIMIT ?", (self._oldest(), most)
+        )
         return [Trouble(row["message"], bool(row["serious"]), row["count"], row["first"], row["last"]) for row in rows]
 
 
