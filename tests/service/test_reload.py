@@ -28,6 +28,7 @@ from davbridge.emulator.calls import Call, Counted
 from davbridge.errors import ConfigError
 from davbridge.running import Running
 from tests.support.dav import Dav
+from tests.support.site import Browser
 from tests.support.world import configuration, eventually
 
 BIG = 48 * 2**20
@@ -238,6 +239,17 @@ def test_another_root_is_another_tree(served: Served) -> None:
         assert client.get("._both.txt", check=200).body == b"junk"
         found = client.propfind("only%20in%20one.txt", body="<x:colour/>", check=207).one.found
         assert found == {"{urn:x}colour": "red"}
+
+
+def test_the_status_page_tells_of_the_new_tree(served: Served) -> None:
+    """At once, though what it knows of a drive is good for a while."""
+    served.emulator.drive("business").mkdir("/elsewhere")
+    served.reload(lambda data: data["users"]["alice"].update(admin=True))
+    browser = Browser(served.base)
+    browser.log_in()
+    assert "root /elsewhere" not in browser.get("").text
+    served.reload(lambda data: data["policies"]["me"].update(root="/elsewhere"))
+    assert "root /elsewhere" in browser.get("").text
 
 
 def test_locks_and_rows_of_the_same_tree_stay(served: Served) -> None:
