@@ -17,6 +17,7 @@ from davbridge.cli.reload import reload
 from davbridge.cli.resolve import resolve
 from davbridge.cli.serve import serve
 from davbridge.cli.status import status
+from davbridge.cli.telling import tell
 from davbridge.errors import BridgeError, ConfigError
 
 __all__ = ["cli", "main"]
@@ -46,8 +47,8 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     except ConfigError as error:
-        click.echo(f"davbridge: {error}", err=True)
+        tell(f"davbridge: {error}", err=True)
         sys.exit(EX_CONFIG)
     except BridgeError as error:
-        click.echo(f"davbridge: {error}", err=True)
+        tell(f"davbridge: {error}", err=True)
         sys.exit(1)

@@ -11,6 +11,7 @@ from davbridge import deadline
 from davbridge.accounts import WORDS, scopes, settings, token_store
 from davbridge.app import build, state_folder
 from davbridge.cli.options import config_option, find_config
+from davbridge.cli.telling import tell
 from davbridge.cli.visitor import TerminalVisitor
 from davbridge.clock import SystemClock
 from davbridge.config import Config, load
@@ -39,15 +40,15 @@ def login(config_file: Path | None, account: str | None, paste: bool, replace_ac
     if account not in config.accounts:
         raise ConfigError(f"there is no account {account!r}; there are {', '.join(config.accounts)}")
     clock = SystemClock()
-    click.echo(f"{account} asks for:")
+    tell(f"{account} asks for:")
     for scope in scopes(config, account):
-        click.echo(f"  {scope:20} {WORDS.get(scope, '')}".rstrip())
+        tell(f"  {scope:20} {WORDS.get(scope, '')}".rstrip())
     store = token_store(config, state_folder(config), clock)
     visitor = TerminalVisitor(paste=paste)
     who = sign_in(settings(config, account), store, clock, visitor, replace_account=replace_account)
-    click.echo(f"{account}: signed in as {who}")
+    tell(f"{account}: signed in as {who}")
     if replace_account:
-        click.echo("A bridge that runs still knows the former account's drives: restart it.")
+        tell("A bridge that runs still knows the former account's drives: restart it.")
     if look:
         sys.exit(_look(config, account))
 
@@ -62,9 +63,9 @@ def _look(config: Config, account: str) -> int:
                 continue
             try:
                 with deadline.within(clock, _SECONDS):
-                    click.echo(f"ok   {name}: {driver.probe()}")
+                    tell(f"ok   {name}: {driver.probe()}")
             except BridgeError as error:
-                click.echo(f"FAIL {name}: {error}")
+                tell(f"FAIL {name}: {error}")
                 failed = 1
     finally:
         bridge.close()

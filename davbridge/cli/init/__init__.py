@@ -21,12 +21,13 @@ from davbridge.app import state_folder
 from davbridge.auth import hash_password
 from davbridge.cli.check import look_over
 from davbridge.cli.init.account import AccountAnswers, ask_account, read_cloud_file
-from davbridge.cli.init.asking import choose, confirm, tell
+from davbridge.cli.init.asking import choose, confirm
 from davbridge.cli.init.draft import NAME, Draft, check_place, keep, provisional
 from davbridge.cli.init.farewell import farewell
 from davbridge.cli.init.people import ask_listen, ask_user
 from davbridge.cli.init.places import Choosing
 from davbridge.cli.session import graph_of
+from davbridge.cli.telling import tell
 from davbridge.cli.visitor import TerminalVisitor
 from davbridge.clock import Clock, SystemClock
 from davbridge.config import Config, load

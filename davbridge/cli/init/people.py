@@ -7,7 +7,8 @@ import socket
 from contextlib import suppress
 
 from davbridge.auth import make_password
-from davbridge.cli.init.asking import ask, tell
+from davbridge.cli.init.asking import ask
+from davbridge.cli.telling import tell
 from davbridge.edge import parse_listen
 from davbridge.edge.addresses import check_free, refused
 from davbridge.errors import ConfigError
