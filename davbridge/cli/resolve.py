@@ -12,7 +12,6 @@ import click
 
 from davbridge import deadline
 from davbridge.accounts import scopes
-from davbridge.app import state_folder
 from davbridge.cli.options import config_option, find_config
 from davbridge.cli.proposal import Folder, find_folder, name_for, policy_for, unfit
 from davbridge.cli.session import SECONDS, graph_of
@@ -85,18 +84,18 @@ def _ask(config: Config, name: str, pasted: Pasted) -> tuple[Folder, dict[str, A
     account, clock = config.accounts[name], SystemClock()
     if told := unfit(account, pasted):
         raise ConfigError(told)
-    with graph_of(config, name, state_folder(config), clock) as graph, deadline.within(clock, SECONDS):
+    with graph_of(config, name, clock) as graph, deadline.within(clock, SECONDS):
         try:
             folder = find_folder(graph, locate(graph, pasted))
         except NoPermission as error:
-            raise ConfigError(missing_scope(config, name, pasted) or str(error)) from None
+            raise ConfigError(_missing_scope(config, name, pasted) or str(error)) from None
         try:
             return folder, policy_for(graph, folder, name, pasted), ""
         except ConfigError as error:
             return folder, {}, str(error)
 
 
-def missing_scope(config: Config, name: str, pasted: Pasted) -> str:
+def _missing_scope(config: Config, name: str, pasted: Pasted) -> str:
     """What to say when the sign-in itself was not for sites and other people's files; empty when it was."""
     asked = scopes(config, name)
     app = not METHODS[config.accounts[name].sign_in].needs_person
