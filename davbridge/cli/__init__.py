@@ -18,11 +18,9 @@ from davbridge.cli.resolve import resolve
 from davbridge.cli.serve import serve
 from davbridge.cli.status import status
 from davbridge.cli.telling import tell
-from davbridge.errors import BridgeError, ConfigError
+from davbridge.errors import BridgeError
 
 __all__ = ["cli", "main"]
-
-EX_CONFIG = 78
 
 
 @click.group()
@@ -46,9 +44,6 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
-    except ConfigError as error:
-        tell(f"davbridge: {error}", err=True)
-        sys.exit(EX_CONFIG)
     except BridgeError as error:
         tell(f"davbridge: {error}", err=True)
-        sys.exit(1)
+        sys.exit(error.exit_status)

@@ -24,12 +24,11 @@ from davbridge.cli.writing import write_probe
 from davbridge.clock import SystemClock
 from davbridge.config import Config, load
 from davbridge.edge.certificate import shown
-from davbridge.errors import BridgeError, ConfigError
+from davbridge.errors import BridgeError
 from davbridge.tokens import AccountReport
 
 _SECONDS = 30.0
 _SOON = timedelta(days=30)
-EX_CONFIG = 78
 
 
 @dataclass(frozen=True)
@@ -124,8 +123,7 @@ def _policy(bridge: Bridge, config: Config, name: str, *, write: bool) -> Findin
         written = write_probe(driver, clock) if write and "write" in policy.access.values() else ""
     except BridgeError as error:
         message = f"{found}, which cannot be written to: {error}" if found else str(error)
-        status = EX_CONFIG if isinstance(error, ConfigError) else 1
-        return Finding(name, False, message, remedy(error, policy.account), status=status)
+        return Finding(name, False, message, remedy(error, policy.account), status=error.exit_status)
     return Finding(name, True, found, written=written)
 
 
