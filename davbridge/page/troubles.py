@@ -7,20 +7,19 @@ Microsoft's failure. Each passes through `redact` first.
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import weakref
 from dataclasses import dataclass
 
 from davbridge.clock import Clock
 from davbridge.page.beat import Beat
+from davbridge.page.words import UNPRINTABLE
 from davbridge.redact import redact
 from davbridge.store.database import Database
 
 MOST = 100
 _LONGEST = 400
 _DAYS = 7
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 
 
 @dataclass(frozen=True)
@@ -115,5 +114,5 @@ class _Handler(logging.Handler):
 def _plain(message: str) -> str:
     """One line without secrets, control characters, or what turns the writing round."""
     first = redact(message.strip().partition("\n")[0])
-    text = _UNPRINTABLE.sub(" ", first).strip()
+    text = UNPRINTABLE.sub(" ", first).strip()
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}"
