@@ -44,7 +44,7 @@ def settings(config: Config, name: str) -> AccountSettings:
         else None,
         federated_token_file=account.federated_token_file,
         instance_discovery=isinstance(account.cloud, str),
-        verify=str(cloud.ca_file) if cloud.ca_file else True,
+        verify=cloud.verify,
     )
 
 

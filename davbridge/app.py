@@ -108,6 +108,8 @@ class Bridge:
             self.server.renew(self.certificate)
         self.front.metrics.to(self.metrics)
         leaving = self.front.main.to(self.application)
+        if former.page is not None:
+            former.page.close()  # ours listens already, and what is logged is to be counted once
         if former.pollers.running:
             self.pollers.start()
         return leaving
@@ -176,7 +178,7 @@ def _compose(config: Config, ground: Ground, front: Front, former: Bridge | None
     else:
         gate = former.gate.renewed(application, passwords)
     application = gate
-    page = status_page(application, config, clock, gate, accounts, drivers) if config.shows_status else None
+    page = status_page(application, config, ground, gate, accounts, drivers) if config.shows_status else None
     application = page or application
     if (proxy := config.server.behind_proxy) and is_public(proxy.public_url):
         application = NotifyEndpoint(application, SubscriptionTable(database), poke(ground.folder / "mirror"))

@@ -38,6 +38,9 @@ from __future__ import annotations
 class BridgeError(Exception):
     """Base of all expected failures. `str(error)` is one sentence a person can read; it never holds a secret."""
 
+    exit_status = 1
+    """Of a command that ends with it: 1, something failed that may pass; 78, the configuration must be changed."""
+
 
 class NotFound(BridgeError):
     """The item does not exist."""
@@ -139,4 +142,6 @@ class UnknownOutcome(BridgeError):
 
 
 class ConfigError(BridgeError):
-    """The configuration cannot be used; the message names the place and what to do. Exit status 78."""
+    """The configuration cannot be used; the message names the place and what to do."""
+
+    exit_status = 78

@@ -16,7 +16,6 @@ from davbridge.errors import BridgeError, ConfigError
 from davbridge.presence import Outcome, Presence
 
 log = logging.getLogger("davbridge")
-EX_CONFIG = 78
 
 
 class Reloads:
@@ -70,8 +69,7 @@ class Reloads:
     def failed(self, error: BridgeError) -> None:
         """What served before goes on."""
         log.error("not reloaded, the former configuration goes on: %s", str(error).replace("\n", "; "))
-        status = EX_CONFIG if isinstance(error, ConfigError) else 1
-        self._end(Outcome(status, str(error)), "not reloaded, the former configuration goes on")
+        self._end(Outcome(error.exit_status, str(error)), "not reloaded, the former configuration goes on")
 
     def broke(self) -> None:
         """As `failed`, for what nobody has thought of; to be called where it was caught."""

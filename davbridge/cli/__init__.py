@@ -17,11 +17,10 @@ from davbridge.cli.reload import reload
 from davbridge.cli.resolve import resolve
 from davbridge.cli.serve import serve
 from davbridge.cli.status import status
-from davbridge.errors import BridgeError, ConfigError
+from davbridge.cli.telling import tell
+from davbridge.errors import BridgeError
 
 __all__ = ["cli", "main"]
-
-EX_CONFIG = 78
 
 
 @click.group()
@@ -45,9 +44,6 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
-    except ConfigError as error:
-        click.echo(f"davbridge: {error}", err=True)
-        sys.exit(EX_CONFIG)
     except BridgeError as error:
-        click.echo(f"davbridge: {error}", err=True)
-        sys.exit(1)
+        tell(f"davbridge: {error}", err=True)
+        sys.exit(error.exit_status)

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-import click
-
 from davbridge.app import Bridge
+from davbridge.cli.telling import tell
 from davbridge.tokens import AccountReport, report
 
 
@@ -26,14 +25,14 @@ def show_account(name: str, one: AccountReport) -> None:
     """For people."""
     mark = "" if one.state == "ok" else "FAIL "
     who = f", {one.who}" if one.who else ""
-    click.echo(f"{mark}account {name}: {one.state} ({one.method}{who}, tenant {one.tenant or 'of this machine'})")
+    tell(f"{mark}account {name}: {one.state} ({one.method}{who}, tenant {one.tenant or 'of this machine'})")
     if one.message:
-        click.echo(f"  what    {one.message}")
-    click.echo(f"  scopes  {' '.join(one.scopes)}")
+        tell(f"  what    {one.message}")
+    tell(f"  scopes  {' '.join(one.scopes)}")
     if one.last_refresh:
         until = f", would end unused on {one.sign_in_ends[:10]}" if one.sign_in_ends else ""
-        click.echo(f"  token   refreshed {one.last_refresh}, good until {one.token_ends}{until}")
+        tell(f"  token   refreshed {one.last_refresh}, good until {one.token_ends}{until}")
     if one.warning:
-        click.echo(f"  WARN    {one.warning}")
+        tell(f"  WARN    {one.warning}")
     elif one.expires:
-        click.echo(f"  expires {one.expires[:10]}")
+        tell(f"  expires {one.expires[:10]}")

@@ -19,16 +19,16 @@ from davbridge.cli.accounts import as_json as as_json_
 from davbridge.cli.options import config_option, find_config
 from davbridge.cli.reaching import reach
 from davbridge.cli.remedies import remedy
+from davbridge.cli.telling import tell
 from davbridge.cli.writing import write_probe
 from davbridge.clock import SystemClock
 from davbridge.config import Config, load
 from davbridge.edge.certificate import shown
-from davbridge.errors import BridgeError, ConfigError
+from davbridge.errors import BridgeError
 from davbridge.tokens import AccountReport
 
 _SECONDS = 30.0
 _SOON = timedelta(days=30)
-EX_CONFIG = 78
 
 
 @dataclass(frozen=True)
@@ -84,21 +84,21 @@ def look_over(path: Path, *, as_json: bool = False, write: bool = False, shown_a
         }
         click.echo(json.dumps(told))
         return worst
-    click.echo(f"ok   configuration {shown_as or path}")
+    tell(f"ok   configuration {shown_as or path}")
     for level, message in tls:
-        click.echo(f"{level:4} {message}")
+        tell(f"{level:4} {message}")
     for host in hosts:
         _line(host.host, host.ok, host.message, host.remedy)
     for one in findings:
         _line(one.policy, one.ok, one.message, one.remedy)
         if one.written:
-            click.echo(f"ok   {one.policy}: {one.written} was written to its root, and removed")
+            tell(f"ok   {one.policy}: {one.written} was written to its root, and removed")
     for name, account in accounts.items():
         failed = [one for one in findings if not one.ok and config.policies[one.policy].account == name]
         said = any(account.message in one.message for one in findings) or (account.state == "not signed in" and failed)
         _account(name, account, said=bool(said))
     if not config.users:
-        click.echo("note there are no users: nobody gets in; add one under `users`")
+        tell("note there are no users: nobody gets in; add one under `users`")
     return worst
 
 
@@ -123,8 +123,7 @@ def _policy(bridge: Bridge, config: Config, name: str, *, write: bool) -> Findin
         written = write_probe(driver, clock) if write and "write" in policy.access.values() else ""
     except BridgeError as error:
         message = f"{found}, which cannot be written to: {error}" if found else str(error)
-        status = EX_CONFIG if isinstance(error, ConfigError) else 1
-        return Finding(name, False, message, remedy(error, policy.account), status=status)
+        return Finding(name, False, message, remedy(error, policy.account), status=error.exit_status)
     return Finding(name, True, found, written=written)
 
 
@@ -145,17 +144,17 @@ def _tls(config: Config) -> Iterator[tuple[Literal["ok", "WARN"], str]]:
 
 
 def _line(what: str, ok: bool, message: str, remedy: str) -> None:
-    click.echo(f"{'ok  ' if ok else 'FAIL'} {what}: {message}")
+    tell(f"{'ok  ' if ok else 'FAIL'} {what}: {message}")
     if remedy and remedy.removeprefix("run ") not in message:
-        click.echo(f"     {remedy}")
+        tell(f"     {remedy}")
 
 
 def _account(name: str, one: AccountReport, *, said: bool) -> None:
     """`said`: its policies have told already what is wrong with it."""
     if one.warning:
-        click.echo(f"WARN account {name}: {one.warning}")
+        tell(f"WARN account {name}: {one.warning}")
     if one.state == "ok":
         who = f" as {one.who}" if one.who else ""
-        click.echo(f"ok   account {name}: signed in{who}, {' '.join(one.scopes)}")
+        tell(f"ok   account {name}: signed in{who}, {' '.join(one.scopes)}")
     else:
-        click.echo(f"FAIL account {name}: {one.state}" + ("" if said else f": {one.message}"))
+        tell(f"FAIL account {name}: {one.state}" + ("" if said else f": {one.message}"))

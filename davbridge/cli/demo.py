@@ -7,8 +7,6 @@ import json
 import logging
 import os
 import shlex
-import shutil
-import sys
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -20,6 +18,7 @@ import click
 import yaml
 
 from davbridge.auth import hash_password, make_password
+from davbridge.cli.telling import program
 from davbridge.config import load
 from davbridge.edge import parse_listen
 from davbridge.errors import ConfigError
@@ -152,17 +151,11 @@ def _sample(folder: Path) -> None:
     (folder / "more" / "zeros.bin").write_bytes(bytes(1_000_000))
 
 
-def _rclone() -> str:
-    """The program as a shell finds it: by its name, or in the folder of this Python, where `make` puts it."""
-    beside = Path(sys.executable).with_name("rclone")
-    return shlex.quote(str(beside)) if not shutil.which("rclone") and beside.exists() else "rclone"
-
-
 def page(base: str, password: str, folder: Path) -> str:
     """What a person reads: where, who, and lines to paste. Each command is one line."""
     host = urlsplit(base).netloc
     auth = f"-u {USER}:{password}"
-    rclone = _rclone()
+    rclone = program("rclone")
     remote = f"--webdav-url {base}/me --webdav-user {USER} --webdav-pass $({rclone} obscure {password})"
     remote += " --webdav-vendor owncloud"  # `other` does not keep modification times
     sample = shlex.quote(str(folder / "sample"))

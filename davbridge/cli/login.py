@@ -8,14 +8,14 @@ from pathlib import Path
 import click
 
 from davbridge import deadline
-from davbridge.accounts import WORDS, scopes, settings, token_store
-from davbridge.app import build, state_folder
+from davbridge.app import build
 from davbridge.cli.options import config_option, find_config
+from davbridge.cli.session import sign_in_to
+from davbridge.cli.telling import tell
 from davbridge.cli.visitor import TerminalVisitor
 from davbridge.clock import SystemClock
 from davbridge.config import Config, load
 from davbridge.errors import BridgeError, ConfigError
-from davbridge.tokens import sign_in
 
 _SECONDS = 30.0
 
@@ -38,16 +38,11 @@ def login(config_file: Path | None, account: str | None, paste: bool, replace_ac
         account = next(iter(config.accounts))
     if account not in config.accounts:
         raise ConfigError(f"there is no account {account!r}; there are {', '.join(config.accounts)}")
-    clock = SystemClock()
-    click.echo(f"{account} asks for:")
-    for scope in scopes(config, account):
-        click.echo(f"  {scope:20} {WORDS.get(scope, '')}".rstrip())
-    store = token_store(config, state_folder(config), clock)
-    visitor = TerminalVisitor(paste=paste)
-    who = sign_in(settings(config, account), store, clock, visitor, replace_account=replace_account)
-    click.echo(f"{account}: signed in as {who}")
+    tell(f"{account} asks for:")
+    who = sign_in_to(config, account, SystemClock(), TerminalVisitor(paste=paste), replace_account=replace_account)
+    tell(f"{account}: signed in as {who}")
     if replace_account:
-        click.echo("A bridge that runs still knows the former account's drives: restart it.")
+        tell("A bridge that runs still knows the former account's drives: restart it.")
     if look:
         sys.exit(_look(config, account))
 
@@ -62,9 +57,9 @@ def _look(config: Config, account: str) -> int:
                 continue
             try:
                 with deadline.within(clock, _SECONDS):
-                    click.echo(f"ok   {name}: {driver.probe()}")
+                    tell(f"ok   {name}: {driver.probe()}")
             except BridgeError as error:
-                click.echo(f"FAIL {name}: {error}")
+                tell(f"FAIL {name}: {error}")
                 failed = 1
     finally:
         bridge.close()

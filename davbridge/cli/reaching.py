@@ -35,10 +35,9 @@ def reach(config: Config) -> Iterator[Reached]:
     wanted: dict[str, str | bool] = {}
     for account in config.accounts.values():
         cloud = account.where
-        verify = str(cloud.ca_file) if cloud.ca_file else True
-        wanted.setdefault(cloud.graph_origin, verify)
+        wanted.setdefault(cloud.graph_origin, cloud.verify)
         if account.sign_in != "managed_identity":  # that asks the machine it runs on
-            wanted.setdefault(cloud.login, verify)
+            wanted.setdefault(cloud.login, cloud.verify)
     for url, verify in wanted.items():
         yield _reach(url, verify)
 

@@ -11,6 +11,7 @@ import click
 import yaml
 
 from davbridge.cli.options import config_option, find_config
+from davbridge.cli.telling import tell
 from davbridge.config import load
 from davbridge.config.model import State
 from davbridge.errors import BridgeError, ConfigError
@@ -45,9 +46,9 @@ def reload(config_file: Path | None) -> None:
             "as another user, must be restarted"
         )
     if outcome.status == 0:
-        click.echo(f"reloaded: {outcome.message}")
+        tell(f"reloaded: {outcome.message}")
         return
-    click.echo(f"davbridge: not reloaded, the former configuration goes on: {outcome.message}", err=True)
+    tell(f"davbridge: not reloaded, the former configuration goes on: {outcome.message}", err=True)
     sys.exit(outcome.status)
 
 

@@ -12,11 +12,10 @@ import click
 
 from davbridge import deadline
 from davbridge.accounts import scopes
-from davbridge.app import state_folder
-from davbridge.cli.init.asking import printable
 from davbridge.cli.options import config_option, find_config
 from davbridge.cli.proposal import Folder, find_folder, name_for, policy_for, unfit
 from davbridge.cli.session import SECONDS, graph_of
+from davbridge.cli.telling import tell
 from davbridge.cli.yamltext import entries, text
 from davbridge.clock import SystemClock
 from davbridge.config import Account, Config, load
@@ -46,9 +45,10 @@ def resolve(config_file: Path | None, account: str | None, as_json: bool, url: s
         folder, policy, hint = _ask(config, name, pasted)
     except BridgeError as error:
         # also for ConfigError: the address is wrong, not the configuration
-        click.echo(
-            json.dumps({"ok": False, "message": str(error)}) if as_json else f"davbridge: {error}", err=not as_json
-        )
+        if as_json:
+            click.echo(json.dumps({"ok": False, "message": str(error)}))
+        else:
+            tell(f"davbridge: {error}", err=True)
         sys.exit(1)
     entry = _entry(config, folder, policy) if policy else {}
     if as_json:
@@ -84,18 +84,18 @@ def _ask(config: Config, name: str, pasted: Pasted) -> tuple[Folder, dict[str, A
     account, clock = config.accounts[name], SystemClock()
     if told := unfit(account, pasted):
         raise ConfigError(told)
-    with graph_of(config, name, state_folder(config), clock) as graph, deadline.within(clock, SECONDS):
+    with graph_of(config, name, clock) as graph, deadline.within(clock, SECONDS):
         try:
             folder = find_folder(graph, locate(graph, pasted))
         except NoPermission as error:
-            raise ConfigError(missing_scope(config, name, pasted) or str(error)) from None
+            raise ConfigError(_missing_scope(config, name, pasted) or str(error)) from None
         try:
             return folder, policy_for(graph, folder, name, pasted), ""
         except ConfigError as error:
             return folder, {}, str(error)
 
 
-def missing_scope(config: Config, name: str, pasted: Pasted) -> str:
+def _missing_scope(config: Config, name: str, pasted: Pasted) -> str:
     """What to say when the sign-in itself was not for sites and other people's files; empty when it was."""
     asked = scopes(config, name)
     app = not METHODS[config.accounts[name].sign_in].needs_person
@@ -142,9 +142,9 @@ def _show(account: str, folder: Folder, entry: dict[str, Any], hint: str) -> Non
         lines.append(("file", f"{folder.file}: a policy shows its folder"))
     lines.append(("account", account))
     for name, value in lines:
-        click.echo(printable(f"{name:9} {value}"))
+        tell(f"{name:9} {value}")
     if entry:
-        click.echo("\nTo paste below `policies:`, with your own mount and users:\n")
+        tell("\nTo paste below `policies:`, with your own mount and users:\n")
         click.echo(indent(text(entries(entry)), "  "))
     else:
-        click.echo(f"\nThere is no policy for it: {hint}")
+        tell(f"\nThere is no policy for it: {hint}")

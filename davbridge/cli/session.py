@@ -1,31 +1,42 @@
-"""One account's Graph, for commands that ask Microsoft something outside of any policy."""
+"""One account, for commands: signing it in, and Graph as it sees it, outside of any policy."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from davbridge.accounts import settings, token_store
+from davbridge.accounts import WORDS, scopes, settings, token_store
+from davbridge.cli.telling import tell
 from davbridge.clock import Clock
 from davbridge.config import Config
 from davbridge.graph import Graph
-from davbridge.tokens import open_account
-from davbridge.transport import HostRules, Transport
+from davbridge.parts.ground import state_folder
+from davbridge.parts.microsoft import open_graph
+from davbridge.tokens import Visitor, open_account, sign_in
 
 SECONDS = 30.0
 """What one question may take."""
 
 
+def sign_in_to(config: Config, name: str, clock: Clock, visitor: Visitor, *, replace_account: bool) -> str:
+    """Show what the account asks for, and sign it in; who it was. The sign-in is in the state folder.
+
+    Raises: as `tokens.sign_in`.
+    """
+    for scope in scopes(config, name):
+        tell(f"  {scope:20} {WORDS.get(scope, '')}".rstrip())
+    tell()
+    store = token_store(config, state_folder(config), clock)
+    return sign_in(settings(config, name), store, clock, visitor, replace_account=replace_account)
+
+
 @contextmanager
-def graph_of(config: Config, name: str, folder: Path, clock: Clock) -> Iterator[Graph]:
+def graph_of(config: Config, name: str, clock: Clock) -> Iterator[Graph]:
     """Graph as the account `name`, with the sign-in that is in the state folder. Closed after the block."""
-    where = config.accounts[name].where
-    account = open_account(settings(config, name), token_store(config, folder, clock), clock)
-    verify = str(where.ca_file) if where.ca_file else True
-    transport = Transport(clock, hosts=HostRules(where.graph_base), verify=verify)
+    account = open_account(settings(config, name), token_store(config, state_folder(config), clock), clock)
+    graph = open_graph(config.accounts[name], account, clock)
     try:
-        yield Graph(transport, account, where.graph_base, clock)
+        yield graph
     finally:
-        transport.close()
+        graph.transport.close()
         account.close()

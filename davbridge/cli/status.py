@@ -15,6 +15,7 @@ from davbridge.app import Bridge, build
 from davbridge.cli.accounts import account_reports, show_account
 from davbridge.cli.accounts import as_json as as_json_
 from davbridge.cli.options import config_option, find_config
+from davbridge.cli.telling import tell
 from davbridge.clock import SystemClock
 from davbridge.config import Config, load
 from davbridge.errors import BridgeError
@@ -68,13 +69,13 @@ def _policy(bridge: Bridge, config: Config, name: str) -> dict[str, Any]:
 
 
 def _show(name: str, facts: dict[str, Any]) -> None:
-    click.echo(f"{name}  {facts['mount']}  ({facts['driver']}, account {facts['account']})")
+    tell(f"{name}  {facts['mount']}  ({facts['driver']}, account {facts['account']})")
     if not facts["reachable"]:
-        click.echo(f"  FAIL    {facts['message']}")
+        tell(f"  FAIL    {facts['message']}")
         return
-    click.echo(f"  drive   {facts['drive']}")
+    tell(f"  drive   {facts['drive']}")
     quota = facts["quota"]
     if quota:
         gib = 2**30
-        click.echo(f"  quota   {quota['used'] / gib:.1f} GiB used, {quota['available'] / gib:.1f} GiB free")
-    click.echo(f"  mirror  {facts['mirror']['sentence']}")
+        tell(f"  quota   {quota['used'] / gib:.1f} GiB used, {quota['available'] / gib:.1f} GiB free")
+    tell(f"  mirror  {facts['mirror']['sentence']}")

@@ -8,6 +8,8 @@ import webbrowser
 
 import click
 
+from davbridge.cli.telling import tell
+
 
 class TerminalVisitor:
     """Shows on standard output, asks on the terminal. `paste`: no browser here, whatever the surroundings say."""
@@ -16,7 +18,7 @@ class TerminalVisitor:
         self._paste = paste
 
     def show(self, text: str) -> None:
-        click.echo(text)
+        tell(text)
 
     def ask(self, question: str) -> str:
         return str(click.prompt(question))

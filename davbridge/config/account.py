@@ -53,6 +53,11 @@ class Cloud(Model):
         parts = urlsplit(self.graph)
         return f"{parts.scheme}://{parts.netloc}"
 
+    @property
+    def verify(self) -> str | bool:
+        """What its certificates are verified with, as `requests` takes it."""
+        return str(self.ca_file) if self.ca_file else True
+
 
 CLOUDS = {
     "global": Cloud(graph="https://graph.microsoft.com", login="https://login.microsoftonline.com"),

@@ -95,7 +95,7 @@ class Findings:
     def forget(self, account: str) -> None:
         """Somebody has signed in to the account: look again."""
         mine = [name for name, policy in self._policies.items() if policy.account == account]
-        names = [f"account {account}", *(f"{what} {name}" for name in mine for what in ("drive", "quota"))]
+        names = [f"account {account}", *(self._key(what, name) for name in mine for what in ("drive", "quota"))]
         with self._database.transaction() as transaction:
             transaction.executemany("DELETE FROM findings WHERE name = ?", [(name,) for name in names])
 
@@ -110,15 +110,21 @@ class Findings:
 
     def _policy(self, name: str, policy: PagePolicy, account: AccountFinding) -> PolicyFinding:
         if not account.is_well:
-            quota, at = self._known(f"quota {name}") or ({}, 0.0)
+            quota, at = self._known(self._key("quota", name)) or ({}, 0.0)
             return PolicyFinding(name, policy, f"it waits for the account {account.name}", "", _quota(quota), at)
         driver = policy.driver
-        value, _ = self._remembered(f"drive {name}", lambda: (_drive(driver), DRIVE_SECONDS))
+        value, _ = self._remembered(self._key("drive", name), lambda: (_drive(driver), DRIVE_SECONDS))
         if "failed" in value:
             return PolicyFinding(name, policy, value["failed"])
-        quota, at = self._remembered(f"quota {name}", lambda: ({"quota": _told(driver.quota())}, QUOTA_SECONDS))
+        asked = self._key("quota", name)
+        quota, at = self._remembered(asked, lambda: ({"quota": _told(driver.quota())}, QUOTA_SECONDS))
         mirror = MirrorReport(**value["mirror"])
         return PolicyFinding(name, policy, "", value["drive"], _quota(quota), at, mirror)
+
+    def _key(self, what: str, name: str) -> str:
+        """Under which name something is remembered: after a reload a policy may show another drive."""
+        policy = self._policies[name]
+        return "\n".join((f"{what} {name}", policy.kind, policy.account, policy.place, policy.root))
 
     def _remembered(self, name: str, find: Callable[[], tuple[dict[str, Any], float]]) -> tuple[dict[str, Any], float]:
         """What is known under a name and since when; found out when it is too old. A failure is a finding, too."""

@@ -7,20 +7,19 @@ Microsoft's failure. Each passes through `redact` first.
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import weakref
 from dataclasses import dataclass
 
 from davbridge.clock import Clock
 from davbridge.page.beat import Beat
+from davbridge.page.words import UNPRINTABLE
 from davbridge.redact import redact
 from davbridge.store.database import Database
 
 MOST = 100
 _LONGEST = 400
 _DAYS = 7
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 
 
 @dataclass(frozen=True)
@@ -86,13 +85,18 @@ class Troubles:
                 transaction.execute(
                     "DELETE FROM troubles WHERE last < ? OR message NOT IN "
                     "(SELECT message FROM troubles ORDER BY last DESC LIMIT ?)",
-                    (self._clock.now().timestamp() - _DAYS * 86400, MOST),
+                    (self._oldest(), MOST),
                 )
         return False
 
+    def _oldest(self) -> float:
+        return self._clock.now().timestamp() - _DAYS * 86400
+
     def list(self, most: int = 20) -> list[Trouble]:
-        """The latest first."""
-        rows = self._database.read("SELECT * FROM troubles ORDER BY last DESC LIMIT ?", (most,))
+        """The latest first, of the last seven days."""
+        rows = self._database.read(
+            "SELECT * FROM troubles WHERE last >= ? ORDER BY last DESC LIMIT ?", (self._oldest(), most)
+        )
         return [Trouble(row["message"], bool(row["serious"]), row["count"], row["first"], row["last"]) for row in rows]
 
 
@@ -110,5 +114,5 @@ class _Handler(logging.Handler):
 def _plain(message: str) -> str:
     """One line without secrets, control characters, or what turns the writing round."""
     first = redact(message.strip().partition("\n")[0])
-    text = _UNPRINTABLE.sub(" ", first).strip()
+    text = UNPRINTABLE.sub(" ", first).strip()
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}"

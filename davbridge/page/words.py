@@ -9,10 +9,10 @@ from markupsafe import Markup
 
 from davbridge.dav.browse import human_size
 
-__all__ = ["ago", "human_size", "moment", "printable", "said", "spell", "utc"]
+__all__ = ["UNPRINTABLE", "ago", "human_size", "moment", "printable", "said", "spell", "utc"]
 
 _STEPS = ((86400.0 * 2, 86400.0, "day"), (3600.0 * 2, 3600.0, "hour"), (90.0, 60.0, "minute"), (0.0, 1.0, "second"))
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
 
 def moment(text: str) -> float:
@@ -42,7 +42,7 @@ def ago(seconds: float, now: float) -> str:
 
 def printable(text: str) -> str:
     """Without what cannot be seen, or turns the writing round (threats T12): a name must look like what it is."""
-    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def said(text: str) -> Markup:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from davbridge.accounts import settings, token_store
+from davbridge.clock import Clock
 from davbridge.config import Account, Config
 from davbridge.graph import Graph
+from davbridge.graph.readahead import ReadAhead
 from davbridge.parts.ground import Ground
 from davbridge.push import PushChannel, SubscriptionTable, WebhookSettings, is_public, open_channel
 from davbridge.tokens import SignedInAccount, open_account
@@ -29,18 +31,19 @@ class Microsoft:
         store = token_store(config, ground.folder, clock)
         accounts = {name: open_account(settings(config, name), store, clock) for name in config.accounts}
         graphs = {
-            name: _graph(one, accounts[name], StoredGates(ground.database, name, clock), ground)
+            name: open_graph(one, accounts[name], clock, StoredGates(ground.database, name, clock), ground.ahead)
             for name, one in config.accounts.items()
         }
         return cls(accounts, graphs)
 
 
-def _graph(account: Account, tokens: SignedInAccount, gates: Gates, ground: Ground) -> Graph:
-    cloud = account.where
-    base = cloud.graph_base
-    verify = str(cloud.ca_file) if cloud.ca_file else True
-    transport = Transport(ground.clock, hosts=HostRules(base), verify=verify, gates=gates)
-    return Graph(transport, tokens, base, ground.clock, ground.ahead)
+def open_graph(
+    account: Account, tokens: SignedInAccount, clock: Clock, gates: Gates | None = None, ahead: ReadAhead | None = None
+) -> Graph:
+    """Graph with the sign-in `tokens`. Nothing is sent; whoever opens it closes its `transport`."""
+    base = account.where.graph_base
+    transport = Transport(clock, hosts=HostRules(base), verify=account.where.verify, gates=gates)
+    return Graph(transport, tokens, base, clock, ahead)
 
 
 def channels(config: Config, ground: Ground) -> Callable[[str, Graph, str, Path], PushChannel]:
@@ -52,7 +55,6 @@ def channels(config: Config, ground: Ground) -> Callable[[str, Graph, str, Path]
         cloud = config.accounts[account].where
         table = SubscriptionTable(ground.database)
         webhook = WebhookSettings(public_url, mirror.stem, table) if public_url else None
-        verify = str(cloud.ca_file) if cloud.ca_file else True
-        return open_channel(graph, drive_id, verify=verify, clock=ground.clock, webhook=webhook)
+        return open_channel(graph, drive_id, verify=cloud.verify, clock=ground.clock, webhook=webhook)
 
     return make

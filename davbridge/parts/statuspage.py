@@ -6,18 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from davbridge.auth import Gate
-from davbridge.clock import Clock
 from davbridge.config import Config
 from davbridge.drivers.graphdriver import GraphDriver
 from davbridge.page import PagePolicy, PageUser, StatusPage
-from davbridge.parts.ground import state_folder
+from davbridge.parts.ground import Ground
 from davbridge.tokens import SignedInAccount
 
 
 def status_page(
     application: Any,
     config: Config,
-    clock: Clock,
+    ground: Ground,
     gate: Gate,
     accounts: Mapping[str, SignedInAccount],
     drivers: Mapping[str, GraphDriver],
@@ -26,8 +25,8 @@ def status_page(
     proxy = config.server.behind_proxy
     return StatusPage.open(
         application,
-        state_folder(config),
-        clock,
+        ground.folder,
+        ground.clock,
         passwords=gate.passwords,
         users={name: PageUser(user.password, user.admin) for name, user in config.users.items()},
         accounts=accounts,

@@ -55,6 +55,16 @@ def test_writing(config: Path, emulator: Emulator) -> None:
     assert "put content" not in [call.operation for call in emulator.calls.list()]
 
 
+@pytest.mark.parametrize("command", ["check", "status"])
+def test_names_steer_no_terminal(
+    config: Path, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """What somebody at Microsoft has put into a name is shown with a mark in its place."""
+    monkeypatch.setattr(emulator.drive("business").drive, "owner", "al\x1b[2Jice\u202e@contoso.onmicrosoft.com")
+    done = run(command, "--config", str(config))
+    assert "OneDrive' of al\ufffd[2Jice\ufffd, root /" in done.stdout
+
+
 def test_who_may_not_write(config: Path, emulator: Emulator) -> None:
     """The drive is found and cannot be written to: exit status 1, with what to do, also for programs."""
     emulator.faults.add("put content", Status(403, code="accessDenied"), times=2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import logging
 import os
 import ssl
 import threading
@@ -27,6 +28,7 @@ from davbridge.emulator.calls import Call, Counted
 from davbridge.errors import ConfigError
 from davbridge.running import Running
 from tests.support.dav import Dav
+from tests.support.site import Browser
 from tests.support.world import configuration, eventually
 
 BIG = 48 * 2**20
@@ -130,6 +132,20 @@ def test_a_long_download_ends_on_the_former_bridge(served: Served) -> None:
     eventually(lambda: "retiring" not in {thread.name for thread in threading.enumerate()}, 10)
 
 
+def test_what_is_logged_is_noted_once(served: Served) -> None:
+    """By the status page of the bridge that serves, also while a former one has a request under way."""
+    served.reload(lambda data: data["users"]["alice"].update(admin=True))
+    listening = len(logging.getLogger("davbridge").handlers)
+    served.emulator.drive("business").put("/big.bin", os.urandom(BIG))
+    with closing(served.dav()) as client, closing(http.client.HTTPConnection(client.host, timeout=60)) as connection:
+        connection.request("GET", "/me/big.bin", headers={"Authorization": str(client.auth)})
+        answer = connection.getresponse()
+        served.reload()
+        assert "retiring" in {thread.name for thread in threading.enumerate()}
+        assert len(logging.getLogger("davbridge").handlers) == listening
+        answer.read()
+
+
 def test_a_long_upload_ends_on_the_former_bridge(served: Served) -> None:
     """What was begun before the switch is stored whole, where it was meant to go."""
     content = os.urandom(12 * 2**20)
@@ -223,6 +239,17 @@ def test_another_root_is_another_tree(served: Served) -> None:
         assert client.get("._both.txt", check=200).body == b"junk"
         found = client.propfind("only%20in%20one.txt", body="<x:colour/>", check=207).one.found
         assert found == {"{urn:x}colour": "red"}
+
+
+def test_the_status_page_tells_of_the_new_tree(served: Served) -> None:
+    """At once, though what it knows of a drive is good for a while."""
+    served.emulator.drive("business").mkdir("/elsewhere")
+    served.reload(lambda data: data["users"]["alice"].update(admin=True))
+    browser = Browser(served.base)
+    browser.log_in()
+    assert "root /elsewhere" not in browser.get("").text
+    served.reload(lambda data: data["policies"]["me"].update(root="/elsewhere"))
+    assert "root /elsewhere" in browser.get("").text
 
 
 def test_locks_and_rows_of_the_same_tree_stay(served: Served) -> None:

@@ -16,22 +16,21 @@ from typing import Any, NoReturn
 
 import click
 
-from davbridge.accounts import WORDS, scopes, settings, token_store
-from davbridge.app import state_folder
+from davbridge.accounts import scopes
 from davbridge.auth import hash_password
 from davbridge.cli.check import look_over
 from davbridge.cli.init.account import AccountAnswers, ask_account, read_cloud_file
-from davbridge.cli.init.asking import choose, confirm, tell
+from davbridge.cli.init.asking import choose, confirm
 from davbridge.cli.init.draft import NAME, Draft, check_place, keep, provisional
 from davbridge.cli.init.farewell import farewell
 from davbridge.cli.init.people import ask_listen, ask_user
 from davbridge.cli.init.places import Choosing
-from davbridge.cli.session import graph_of
+from davbridge.cli.session import graph_of, sign_in_to
+from davbridge.cli.telling import tell
 from davbridge.cli.visitor import TerminalVisitor
 from davbridge.clock import Clock, SystemClock
 from davbridge.config import Config, load
 from davbridge.errors import BridgeError, ConfigError
-from davbridge.tokens import sign_in
 
 
 @click.command()
@@ -98,7 +97,7 @@ class Guide:
         """
         draft = Draft(self._account())
         config, wanted, right = self._signed_in(draft)
-        with graph_of(config, draft.account.name, state_folder(config), self._clock) as graph:
+        with graph_of(config, draft.account.name, self._clock) as graph:
             Choosing(graph, draft.account, policies=draft.policies, **wanted).run()
         user, password, made = ask_user()
         draft.users[user] = {"password": hash_password(password)}
@@ -145,11 +144,7 @@ class Guide:
 
     def _sign_in(self, config: Config, name: str) -> None:
         tell("\nThe sign-in asks Microsoft for:")
-        for scope in scopes(config, name):
-            tell(f"  {scope:20} {WORDS.get(scope, '')}".rstrip())
-        tell()
-        store = token_store(config, state_folder(config), self._clock)
-        who = sign_in(settings(config, name), store, self._clock, self._visitor, replace_account=True)
+        who = sign_in_to(config, name, self._clock, self._visitor, replace_account=True)
         tell(f"Signed in as {who}.")
 
     def _once_more(self, config: Config, name: str) -> None:

@@ -11,7 +11,8 @@ from typing import Any, get_args
 
 import yaml
 
-from davbridge.cli.init.asking import ask, choose, confirm, tell
+from davbridge.cli.init.asking import ask, choose, confirm
+from davbridge.cli.telling import tell
 from davbridge.clock import SystemClock
 from davbridge.config import Account, Cloud
 from davbridge.config.account import CLOUDS, SignIn

@@ -8,19 +8,10 @@ from typing import TypeVar
 import click
 from pydantic import ValidationError
 
+from davbridge.cli.telling import tell
 from davbridge.errors import BridgeError
 
 Answer = TypeVar("Answer")
-
-
-def tell(text: str = "") -> None:
-    """One paragraph to the person. Names come from Microsoft: what could steer the terminal is left out."""
-    click.echo(printable(text))
-
-
-def printable(text: str) -> str:
-    """The text with a mark for each character that is no text."""
-    return "".join(char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def ask(question: str, check: Callable[[str], Answer], *, default: str | None = None, hidden: bool = False) -> Answer:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import shlex
-import shutil
-import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from davbridge.cli.telling import program
 from davbridge.edge import parse_listen
 
 
 def farewell(path: Path, listen: str, policies: dict[str, dict[str, Any]], user: str, password: str) -> str:
     """Lines to paste, each one line. `password`: one that was made here, or empty for one that the person knows."""
-    command = _program("davbridge")
+    command = program("davbridge")
     config = "" if path.absolute() == Path("config.yaml").absolute() else f" --config {shlex.quote(str(path))}"
     lines = [
         f"{path} is written. To serve:",
@@ -27,7 +26,7 @@ def farewell(path: Path, listen: str, policies: dict[str, dict[str, Any]], user:
     known = password or "PASSWORD"
     mounts = [quote(one["mount"]) for one in policies.values()]
     mount = mounts[0]
-    rclone = _program("rclone")
+    rclone = program("rclone")
     secret = f"$({rclone} obscure {shlex.quote(known)})"
     remote = (
         f"--webdav-url {base}{mount} --webdav-user {shlex.quote(user)} --webdav-pass {secret} --webdav-vendor owncloud"
@@ -61,9 +60,3 @@ def _base(listen: str) -> str:
     host, port = where
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - it is compared, not bound
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _program(name: str) -> str:
-    """As a shell finds it: by its name, or in the folder of this Python."""
-    beside = Path(sys.executable).with_name(name)
-    return shlex.quote(str(beside)) if not shutil.which(name) and beside.exists() else name

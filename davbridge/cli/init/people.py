@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import getpass
-import socket
 from contextlib import suppress
 
 from davbridge.auth import make_password
-from davbridge.cli.init.asking import ask, tell
-from davbridge.edge import parse_listen
+from davbridge.cli.init.asking import ask
+from davbridge.cli.telling import tell
+from davbridge.edge import parse_listen, reserve
 from davbridge.edge.addresses import check_free, refused
 from davbridge.errors import ConfigError
 
@@ -59,19 +59,11 @@ def ask_listen() -> str:
 def _free(given: str) -> str:
     """Raises: ConfigError."""
     where = parse_listen(given)
-    if isinstance(where, str):
-        try:
+    try:
+        if isinstance(where, str):
             check_free(where)
-        except OSError as error:
-            raise refused(where, error) from None
-        return given
-    family = socket.AF_INET6 if ":" in where[0] else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(where)
-        except (OSError, UnicodeError) as error:
-            raise ConfigError(
-                str(refused(where, error)).replace("change server.listen", "choose another one")
-            ) from None
+        else:
+            reserve([given]).close()
+    except (OSError, ConfigError) as error:
+        raise ConfigError(str(refused(where, error)).replace("change server.listen", "choose another one")) from None
     return given

@@ -10,9 +10,10 @@ from typing import Any
 
 from davbridge import deadline
 from davbridge.cli.init.account import AccountAnswers
-from davbridge.cli.init.asking import ask, ask_or_none, choose, choose_several, tell
+from davbridge.cli.init.asking import ask, ask_or_none, choose, choose_several
 from davbridge.cli.proposal import Folder, find_folder, name_for, policy_for, unfit
 from davbridge.cli.session import SECONDS
+from davbridge.cli.telling import tell
 from davbridge.config import Account, Policy
 from davbridge.drivers.locating import Located, NoPermission, locate
 from davbridge.drivers.onedrive import find_drive

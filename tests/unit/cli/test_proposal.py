@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from davbridge.auth import make_password
-from davbridge.cli.init.asking import printable
 from davbridge.cli.proposal import Folder, name_for
+from davbridge.cli.telling import printable
 from davbridge.cli.yamltext import entries, rows, text
 from davbridge.graph import Drive, Site
 from davbridge.paths import DavPath

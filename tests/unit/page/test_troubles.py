@@ -49,9 +49,11 @@ def test_the_table_is_bounded(troubles: Troubles, database: Database, clock: Man
     assert database.read("SELECT count(*) FROM troubles")[0][0] == MOST
     assert troubles.list(1)[0].message == f"trouble {3 * MOST - 1}"
     clock.advance(8 * 86400)
+    assert troubles.list() == [], "also before anything new has come"
     troubles.note("news", serious=False)
     beat.once()
     assert [one.message for one in troubles.list()] == ["news"]
+    assert database.read("SELECT count(*) FROM troubles")[0][0] == 1
 
 
 def test_a_flood_is_bounded_in_memory(troubles: Troubles, beat: StillBeat) -> None:
