@@ -34,6 +34,9 @@ This module must never import another module of the project, nor know about HTTP
 
 from __future__ import annotations
 
+EX_CONFIG = 78
+"""The exit status that stands for a `ConfigError` (sysexits.h)."""
+
 
 class BridgeError(Exception):
     """Base of all expected failures. `str(error)` is one sentence a person can read; it never holds a secret."""
@@ -139,4 +142,4 @@ class UnknownOutcome(BridgeError):
 
 
 class ConfigError(BridgeError):
-    """The configuration cannot be used; the message names the place and what to do. Exit status 78."""
+    """The configuration cannot be used; the message names the place and what to do. Exit status `EX_CONFIG`."""

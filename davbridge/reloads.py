@@ -12,11 +12,10 @@ from pathlib import Path
 
 from davbridge.config import Config, load
 from davbridge.config.changes import Changes, changes
-from davbridge.errors import BridgeError, ConfigError
+from davbridge.errors import EX_CONFIG, BridgeError, ConfigError
 from davbridge.presence import Outcome, Presence
 
 log = logging.getLogger("davbridge")
-EX_CONFIG = 78
 
 
 class Reloads:

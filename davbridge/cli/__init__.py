@@ -17,11 +17,9 @@ from davbridge.cli.reload import reload
 from davbridge.cli.resolve import resolve
 from davbridge.cli.serve import serve
 from davbridge.cli.status import status
-from davbridge.errors import BridgeError, ConfigError
+from davbridge.errors import EX_CONFIG, BridgeError, ConfigError
 
 __all__ = ["cli", "main"]
-
-EX_CONFIG = 78
 
 
 @click.group()

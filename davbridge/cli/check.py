@@ -23,12 +23,11 @@ from davbridge.cli.writing import write_probe
 from davbridge.clock import SystemClock
 from davbridge.config import Config, load
 from davbridge.edge.certificate import shown
-from davbridge.errors import BridgeError, ConfigError
+from davbridge.errors import EX_CONFIG, BridgeError, ConfigError
 from davbridge.tokens import AccountReport
 
 _SECONDS = 30.0
 _SOON = timedelta(days=30)
-EX_CONFIG = 78
 
 
 @dataclass(frozen=True)
