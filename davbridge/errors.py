@@ -144,4 +144,4 @@ class UnknownOutcome(BridgeError):
 class ConfigError(BridgeError):
     """The configuration cannot be used; the message names the place and what to do."""
 
-    exit_status = 78
+    exit_status = 78  # EX_CONFIG of sysexits.h

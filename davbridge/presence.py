@@ -17,7 +17,7 @@ import secrets
 import signal
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,8 @@ class Presence:
     def __init__(self, folder: Path, descriptor: int) -> None:
         self._folder = folder
         self._descriptor = descriptor
-        self._began = 0
+        self._began = self._ended = 0
+        self._outcome = Outcome(0, "")
 
     @classmethod
     def announce(cls, folder: Path) -> Presence:
@@ -57,7 +58,7 @@ class Presence:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.write(descriptor, str(os.getpid()).encode())
             presence = cls(folder, descriptor)
-            presence._write(0, Outcome(0, ""))
+            presence._write()
             os.replace(temporary, path)
         except BaseException:
             os.close(descriptor)
@@ -68,19 +69,19 @@ class Presence:
     def began(self) -> None:
         """A reload begins; the configuration has not been read yet. Raises: OSError."""
         self._began += 1
-        before = _outcome(self._folder)
-        self._write(int(before.get("ended", 0)), Outcome(int(before.get("status", 0)), str(before.get("message", ""))))
+        self._write()
 
     def ended(self, outcome: Outcome) -> None:
         """The reload is over. Raises: OSError."""
-        self._write(self._began, outcome)
+        self._ended, self._outcome = self._began, outcome
+        self._write()
 
     def close(self) -> None:
         """Nobody is here any more."""
         os.close(self._descriptor)
 
-    def _write(self, ended: int, outcome: Outcome) -> None:
-        told = {"began": self._began, "ended": ended, "status": outcome.status, "message": outcome.message}
+    def _write(self) -> None:
+        told = {"began": self._began, "ended": self._ended, **asdict(self._outcome)}
         write_atomically(self._folder / _OUTCOME, json.dumps(told).encode())
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from davbridge.config.base import Model, SecretPlace
+from davbridge.tokens import METHODS, SignInMethod
 
 
 def _https(value: str) -> str:
@@ -75,8 +76,6 @@ class Certificate(Model):
     thumbprint: Annotated[str | None, AfterValidator(_thumbprint)] = None
 
 
-SignIn = Literal["device_code", "browser", "client_secret", "certificate", "managed_identity", "workload_identity"]
-_PERSONAL = ("device_code", "browser")
 _OWN_KEY = {
     "client_secret": "client_secret",
     "certificate": "certificate",
@@ -88,7 +87,7 @@ _OWN_KEY = {
 class Account(Model):
     """A Microsoft identity."""
 
-    sign_in: SignIn
+    sign_in: SignInMethod
     tenant: str = Field(default="", validate_default=True)
     client_id: str = Field(default="", validate_default=True)
     client_secret: SecretPlace | None = None
@@ -108,7 +107,7 @@ class Account(Model):
     @field_validator("sign_in", mode="before")
     @classmethod
     def _known_method(cls, value: Any) -> Any:
-        known = get_args(SignIn)
+        known = get_args(SignInMethod)
         if value not in known:
             raise ValueError(f"must be {', '.join(known[:-1])} or {known[-1]}")
         return value
@@ -140,7 +139,7 @@ class Account(Model):
             if self.tenant:
                 raise ValueError("sign_in: managed_identity takes no tenant: the machine's own counts")
             return self
-        if self.sign_in in _PERSONAL:
+        if METHODS[self.sign_in].needs_person:
             return self
         if self.scopes:
             raise ValueError(f"sign_in: {self.sign_in} takes no scopes: an administrator grants them to the app")

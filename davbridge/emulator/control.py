@@ -11,7 +11,7 @@ from cryptography.x509 import load_pem_x509_certificate
 from davbridge.emulator import faults
 from davbridge.emulator.blobs import Blob
 from davbridge.emulator.entra import Entra
-from davbridge.emulator.httpd import Request, Response
+from davbridge.emulator.httpd import Request, Response, json_response
 from davbridge.emulator.world import World
 
 _ACTIONS = {
@@ -38,9 +38,9 @@ def control_application(world: World, entra: Entra) -> Callable[[Request], Respo
 
     def application(request: Request) -> Response:
         try:
-            return _json(_act(world, entra, request))
+            return json_response(_act(world, entra, request))
         except (KeyError, TypeError, ValueError) as error:
-            return _json({"error": str(error)}, 400)
+            return json_response({"error": str(error)}, 400)
 
     return application
 
@@ -90,7 +90,3 @@ def _act(world: World, entra: Entra, request: Request) -> object:
         case _:
             raise ValueError(f"there is no {request.method} {request.path}: see python -m davbridge.emulator --help")
     return {}
-
-
-def _json(body: object, status: int = 200) -> Response:
-    return Response(status, {"Content-Type": "application/json"}, json.dumps(body).encode())

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, quote
 
 from davbridge.emulator.assertions import authenticate
 from davbridge.emulator.calls import Call
-from davbridge.emulator.httpd import Request, Response
+from davbridge.emulator.httpd import Request, Response, json_response
 from davbridge.emulator.refusal import Refused
 from davbridge.emulator.world import TENANT, TENANT_ID, USER_ID, Token, World, secret
 
@@ -116,7 +116,7 @@ class Entra:
     def _discovery(self, request: Request) -> Response:
         tenant = self._tenant(request)
         base = f"https://{request.headers.get('host', '')}/{tenant}"
-        return _json(
+        return json_response(
             {
                 "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
                 "token_endpoint": f"{base}/oauth2/v2.0/token",
@@ -156,7 +156,7 @@ class Entra:
         if not form.get("scope", "").endswith("/.default"):
             raise Refused("invalid_scope", 1002012, "The provided value for scope is not valid.")
         token = self.issue("", self.token_seconds, form.get("claims", ""))
-        return _json({"token_type": "Bearer", "expires_in": self.token_seconds, "access_token": token})
+        return json_response({"token_type": "Bearer", "expires_in": self.token_seconds, "access_token": token})
 
     def issue(self, user: str, seconds: int = TOKEN_SECONDS, claims: str = "", scope: str | None = None) -> str:
         """A fresh access token; `user` empty for an application's own. `claims`: what was asked for (§10.8)."""
@@ -181,7 +181,7 @@ class Entra:
         claims |= {"aud": self.world.client_id, "iss": f"{self.world.login_url}/{TENANT_ID}/v2.0", "nonce": nonce}
         claims |= {"name": user.split("@")[0], "ver": "2.0"}
         info = {"uid": claims["oid"], "utid": TENANT_ID}
-        return _json(
+        return json_response(
             {
                 "token_type": "Bearer",
                 "scope": " ".join(one for one in scope.split() if one != "offline_access"),
@@ -238,7 +238,7 @@ class Entra:
             f"To sign in, use a web browser to open the page {place} and enter the code {user_code} to authenticate."
         )
         body = {"user_code": user_code, "device_code": code, "verification_uri": place, "expires_in": DEVICE_SECONDS}
-        return _json({**body, "interval": 1, "message": message})
+        return json_response({**body, "interval": 1, "message": message})
 
     def _poll(self, form: dict[str, str]) -> Response:
         device = self.devices.get(form.get("device_code", ""))
@@ -300,7 +300,3 @@ def _permissions(scope: str) -> set[str]:
 
 def _b64(value: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
-
-
-def _json(body: object, status: int = 200) -> Response:
-    return Response(status, {"Content-Type": "application/json; charset=utf-8"}, json.dumps(body).encode())

@@ -6,6 +6,7 @@ Why not `http.server`: it parses headers slowly, and gives no hold on how a conn
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import socketserver
 import ssl
@@ -83,6 +84,11 @@ class Response:
     cut: int | None = None
     reset: bool = True
     upgrade: Callable[[socket.socket], None] | None = None
+
+
+def json_response(body: object, status: int = 200) -> Response:
+    """JSON without Graph's headers."""
+    return Response(status, {"Content-Type": "application/json; charset=utf-8"}, json.dumps(body).encode())
 
 
 Application = Callable[[Request], Response]

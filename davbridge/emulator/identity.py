@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 from davbridge.emulator.calls import Call
 from davbridge.emulator.entra import Entra
-from davbridge.emulator.httpd import Request, Response
+from davbridge.emulator.httpd import Request, Response, json_response
 from davbridge.emulator.world import World
 
 IMDS = "/metadata/identity/oauth2/token"
@@ -48,12 +47,8 @@ def _answer(world: World, entra: Entra, request: Request) -> Response:
     token, ends = entra.issue("", SECONDS), world.clock.now().timestamp() + SECONDS
     # numbers come as strings
     body = {"access_token": token, "expires_in": str(SECONDS), "expires_on": str(int(ends)), "token_type": "Bearer"}
-    return _json({**body, "resource": request.query["resource"], "client_id": who})
+    return json_response({**body, "resource": request.query["resource"], "client_id": who})
 
 
 def _refusal(error: str, text: str) -> Response:
-    return _json({"error": error, "error_description": text}, 400)
-
-
-def _json(body: object, status: int = 200) -> Response:
-    return Response(status, {"Content-Type": "application/json; charset=utf-8"}, json.dumps(body).encode())
+    return json_response({"error": error, "error_description": text}, 400)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from datetime import UTC, datetime
 
-from davbridge.emulator.httpd import Response
+from davbridge.emulator.httpd import Response, json_response
 
 
 class Refused(Exception):
@@ -29,4 +28,4 @@ class Refused(Exception):
         }
         if self.claims:
             body["claims"] = self.claims
-        return Response(self.status, {"Content-Type": "application/json; charset=utf-8"}, json.dumps(body).encode())
+        return json_response(body, self.status)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import logging
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from davbridge import deadline
@@ -108,7 +107,7 @@ class SignedInAccount:
         try:
             # a service that hangs must not use up the time of a request whose token is good
             with deadline.within(self.clock, min(_EARLY, left / 2)):
-                return self._locked(lambda file: self._adopt_or_ask(file, None, None, early=True), patience=0.0)
+                return self._adopted_or_asked(None, early=True, patience=0.0)
         except BridgeError as error:
             now = self.clock.monotonic()
             if not isinstance(error, NeedsSignIn | Refreshing):  # one is logged where it was found, one is no trouble
@@ -138,7 +137,7 @@ class SignedInAccount:
                 self._dead, self._held = refused, None
             self._failure = None
             try:
-                return self._locked(lambda file: self._adopt_or_ask(file, refused, claims, early=False), patience)
+                return self._adopted_or_asked(claims, early=False, patience=patience)
             except BridgeError as error:
                 self._failure = error
                 raise
@@ -147,11 +146,15 @@ class SignedInAccount:
         finally:
             self._lock.release()
 
-    def _locked(self, act: Callable[[TokenFile], Secret], patience: float) -> Secret:
-        self._still_refused()
+    def _adopted_or_asked(self, claims: str | None, *, early: bool, patience: float) -> Secret:
+        if known := self._believed():
+            raise _again(known)
         try:
             with self.store.locked(self.settings.name, patience=patience) as file:
-                return act(file)
+                record = file.read()
+                if (grant := self._usable(record, early=early)) is not None:
+                    return self._take(grant, record)  # another process has refreshed
+                return self._ask(file, record, claims, patient=not early)
         except (NeedsSignIn, ConfigError) as error:
             told = self._was_told(error)
             if self._refusal is None or self._refusal.error is not error:
@@ -169,12 +172,6 @@ class SignedInAccount:
             return True
         self._told, self._told_until = str(error), now + _TELL_SECONDS
         return False
-
-    def _adopt_or_ask(self, file: TokenFile, refused: Secret | None, claims: str | None, *, early: bool) -> Secret:
-        record = file.read()
-        if (grant := self._usable(record, early=early)) is not None:
-            return self._take(grant, record)  # another process has refreshed
-        return self._ask(file, record, claims, patient=not early)
 
     def _ask(self, file: TokenFile, record: Record, claims: str | None, *, patient: bool) -> Secret:
         if self._unsaved is not None and self._unsaved[0] == self.store.stamp(self.settings.name):
@@ -230,20 +227,15 @@ class SignedInAccount:
     @property
     def refusal(self) -> str:
         """What somebody must mend, while it is believed; empty when nothing is known."""
-        refusal = self._refusal
-        if refusal is None or isinstance(refusal.error, Throttled) or self.clock.monotonic() >= refusal.until:
-            return ""
-        if refusal.stamp != self.store.stamp(self.settings.name):
-            return ""  # somebody has signed in
-        return str(refusal.error)
+        error = self._believed()
+        return "" if error is None or isinstance(error, Throttled) else str(error)
 
-    def _still_refused(self) -> None:
+    def _believed(self) -> BridgeError | None:
         refusal = self._refusal
         if refusal is None or self.clock.monotonic() >= refusal.until:
-            return
-        if refusal.stamp == self.store.stamp(self.settings.name):
-            raise _again(refusal.error)
-        self._refusal = None  # somebody has signed in
+            return None
+        # with another stamp, somebody has signed in
+        return refusal.error if refusal.stamp == self.store.stamp(self.settings.name) else None
 
     def forget(self) -> None:
         """Know nothing but what is in the store."""

@@ -24,11 +24,11 @@ def sign_in(
         NeedsSignIn, ConfigError, Busy, BadUpstream: it did not work; nothing is changed.
     """
     with store.locked(settings.name, patience=_PATIENCE) as file:
-        claims = _former(file).trouble
+        trouble = _former(file).trouble
     http = Http(settings.verify, clock)
     try:
         # not under the lock: a person takes minutes, in which others may go on with the former sign-in
-        record = Asking(settings, clock, http).first(visitor, claims.claims or None if claims else None)
+        record = Asking(settings, clock, http).first(visitor, (trouble.claims or None) if trouble else None)
     finally:
         http.close()
     with store.locked(settings.name, patience=_PATIENCE) as file:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 
 from davbridge.config import Config
 from davbridge.config.changes import Changes
-from davbridge.errors import BridgeError, ConfigError
 from davbridge.reloads import Reloads
 from davbridge.workers.reload import Answer, Order, Phase, Prepare, Reload, Step
 
@@ -95,8 +94,7 @@ class Changeover:
                 self._reloads.done(changes)
                 return
             self._tell_all(reload, Step.ABANDON)
-            error = ConfigError if reload.failure.configuration else BridgeError
-            self._reloads.failed(error(reload.failure.message))
+            self._reloads.failed(reload.failure.error)
 
     def _tell_all(self, reload: Reload, step: Step) -> None:
         for number in reload.members:

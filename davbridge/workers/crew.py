@@ -30,6 +30,11 @@ class Failed:
     message: str
     configuration: bool
 
+    @property
+    def error(self) -> BridgeError:
+        """As the worker raised it."""
+        return (ConfigError if self.configuration else BridgeError)(self.message)
+
 
 @dataclass(frozen=True)
 class Restarts:
@@ -97,7 +102,7 @@ class Crew:
             return ""
         how = seat.failed.message if seat.failed else f"it ended with {_shown(status)}"
         if not self.complete:
-            self.failure = _error(seat.failed, f"worker {number} did not start: {how}")
+            self.failure = seat.failed.error if seat.failed else BridgeError(f"worker {number} did not start: {how}")
             self.stop(now)
             return ""
         seat.quick_deaths = seat.quick_deaths + 1 if now - seat.since < self._restarts.settled else 1
@@ -149,12 +154,6 @@ class Crew:
             return self._end - now if now < self._end else None
         due = [seat.due for seat in self._seats.values() if seat.stage is Stage.VACANT]
         return max(0.0, min(due) - now) if due else None
-
-
-def _error(failed: Failed | None, otherwise: str) -> BridgeError:
-    if failed is None:
-        return BridgeError(otherwise)
-    return ConfigError(failed.message) if failed.configuration else BridgeError(failed.message)
 
 
 def _shown(status: int) -> str:

@@ -19,9 +19,12 @@ from davbridge.edge import Limits
 from davbridge.emulator import Emulator
 from davbridge.tokens import SignedInAccount
 from tests.service.test_serve import run
+from tests.signin.conftest import emulator
 from tests.support.clock import HastyClock
 from tests.support.dav import Dav
 from tests.support.world import USERS, configuration
+
+__all__ = ["emulator"]
 
 
 @dataclass
@@ -76,13 +79,6 @@ class Person:
         """No access token that was given is good any more."""
         for token in self.emulator.world.tokens.values():
             token.good = False
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    """One for each test: it is changed."""
-    with Emulator.start() as running:
-        yield running
 
 
 @pytest.fixture

@@ -156,7 +156,7 @@ def test_a_long_upload_ends_on_the_former_bridge(served: Served) -> None:
         connection.endheaders(content[: 11 * 2**20])
         served.emulator.drive("business").mkdir("/elsewhere")
         # the first fragment has been sent on, so the request is under way
-        eventually(lambda: any(call.kind == "fragment" or "PUT" in str(call) for call in served.emulator.calls.list()))
+        eventually(lambda: any(call.operation == "put fragment" for call in served.emulator.calls.list()))
         served.reload(lambda data: data["policies"]["me"].update(root="/elsewhere"))
         connection.send(content[11 * 2**20 :])
         assert connection.getresponse().status == 201

@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
 
@@ -15,7 +15,7 @@ from davbridge.cli.init.asking import ask, choose, confirm
 from davbridge.cli.telling import tell
 from davbridge.clock import SystemClock
 from davbridge.config import Account, Cloud
-from davbridge.config.account import CLOUDS, SignIn
+from davbridge.config.account import CLOUDS
 from davbridge.errors import ConfigError
 from davbridge.tokens import METHODS
 from davbridge.tokens.methods import Method
@@ -127,7 +127,7 @@ def _ask_kind(cloud: Any, before: dict[str, Any]) -> bool:
 
 
 def _ask_method(personal: bool, before: str | None) -> str:
-    words = [(word, _METHOD_WORDS[word]) for word in get_args(SignIn) if not personal or METHODS[word].needs_person]
+    words = [(word, _METHOD_WORDS[word]) for word, method in METHODS.items() if not personal or method.needs_person]
     return choose("Who signs in, and how?", words, before or "device_code")
 
 
