@@ -14,9 +14,8 @@ from davbridge.body import Body
 from davbridge.cache import ContentCache, Filler
 from davbridge.drivers.contents import version_key
 from davbridge.drivers.items import etag_of
+from davbridge.graph.integrity import may_be_rewritten
 from davbridge.graph.model import DriveItem
-
-_REWRITTEN = (".doc", ".dot", ".xls", ".xlt", ".ppt", ".pot", ".pps", ".vsd", ".one", ".pdf", ".htm", ".html", ".asp")
 
 
 @dataclass
@@ -41,8 +40,7 @@ def copied(cache: ContentCache | None, name: str, body: Body) -> Iterator[Upload
     The body stays what it is: one put round it could not be read again where this one can.
     """
     is_new = 0 < body.length == body.remaining
-    extension = name[name.rfind(".") :].lower()
-    if cache is None or not is_new or extension.startswith(_REWRITTEN) or not cache.promise(body.length):
+    if cache is None or not is_new or may_be_rewritten(name) or not cache.promise(body.length):
         yield Upload(body.length)
         return
     filler = Filler(cache, 0, body.length)
