@@ -19,6 +19,16 @@ class Readable(Protocol):
     def read(self, size: int = -1, /) -> bytes: ...
 
 
+class Copy(Protocol):
+    """Gets the bytes of a body, too, in order; never raises."""
+
+    def write(self, data: bytes) -> None:
+        """The next bytes."""
+
+    def restart(self) -> None:
+        """They come again, from the first one on."""
+
+
 _BLOCK = 2**20
 
 
@@ -34,6 +44,7 @@ class Body:
     ) -> None:
         self._source = source
         self._again = again
+        self._copy: Copy | None = None
         self.length = length
         self.content_type = content_type
         self.remaining = length
@@ -52,7 +63,13 @@ class Body:
             return False
         self._again()
         self.remaining = self.length
+        if self._copy is not None:
+            self._copy.restart()
         return True
+
+    def copy_to(self, copy: Copy | None) -> None:
+        """Give what is read from now on to `copy`, too; None: to nobody any more."""
+        self._copy = copy
 
     def whole(self) -> bytes:
         """All bytes at once, for small bodies; may be asked for again.
@@ -82,4 +99,7 @@ class Body:
             parts.append(part)
             wanted -= len(part)
             self.remaining -= len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        if self._copy is not None:
+            self._copy.write(data)
+        return data

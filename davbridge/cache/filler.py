@@ -16,7 +16,7 @@ class Filler:
 
     def __init__(self, cache: ContentCache, start: int, total: int, version: str | None = None, etag: str = "") -> None:
         self._cache = cache
-        self._position = start
+        self._start = self._position = start
         self._total = total
         self._version = version
         self._etag = etag
@@ -33,6 +33,12 @@ class Filler:
         if self._rest and self._position == self._total:
             self._put(bytes(self._rest), self._position - len(self._rest))
             self._rest.clear()
+
+    def restart(self) -> None:
+        """The bytes come again, from `start` on."""
+        self.close()
+        self._rest.clear()
+        self._position = self._start
 
     def keep(self, version: str, etag: str) -> None:
         """The version that the bytes are; nothing was found until now."""

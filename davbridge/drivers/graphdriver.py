@@ -181,7 +181,7 @@ class GraphDriver:
     ) -> Written:
         tree = self._tree
         with copied(self._contents, path.name, body) as upload:
-            written = store(tree, self._uploads, path, upload.body, if_match=if_match, if_absent=if_absent, times=times)
+            written = store(tree, self._uploads, path, body, if_match=if_match, if_absent=if_absent, times=times)
             upload.stored(tree.known(path) if upload.filler else None, written.item.etag)
         return written
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from davbridge import deadline
 from davbridge.clock import Clock
+from davbridge.drivers.copying import alike
 from davbridge.drivers.tree import Tree, content_ref, own_ref
 from davbridge.errors import BridgeError, NotFound
 from davbridge.graph.failures import raise_for
@@ -147,7 +148,7 @@ def _alike(tree: Tree, one: DriveItem, other: DriveItem, left: list[int]) -> boo
     if one.kind != other.kind or one.size != other.size or left[0] < 0:
         return False
     if one.kind != "folder":
-        return one.quick_xor_hash == other.quick_xor_hash or not (one.quick_xor_hash and other.quick_xor_hash)
+        return alike(one, other)
     mine, theirs = (sorted(get_folder(tree.graph, content_ref(item))[1], key=_by_name) for item in (one, other))
     pairs = zip_longest(mine, theirs)
     return all(a and b and _by_name(a) == _by_name(b) and _alike(tree, a, b, left) for a, b in pairs)

@@ -85,8 +85,8 @@ class Tree:
         """For the block, nobody else of this bridge moves or deletes what is at these paths, or puts it aside.
 
         An item is moved and deleted by its id, wherever it is by then: of two who have found it at one path, the second
-        would take it away from where the first has been told that it is. Before any `turn`, so that nobody waits for
-        who waits for him. Raises: Locked.
+        would take it away from where the first has been told that it is. Inside of a `turn`, never round one, so that
+        nobody waits for who waits for him. Raises: Locked.
         """
         keys = sorted({"/".join(("at", self.root.drive_id, self.root.item_id, *path.folded)) for path in paths})
         with ExitStack() as stack:

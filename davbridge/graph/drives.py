@@ -7,6 +7,7 @@ from urllib.parse import quote
 from davbridge.graph.client import Graph
 from davbridge.graph.decode import drive
 from davbridge.graph.model import Drive
+from davbridge.graph.pages import values
 
 
 def get_drive(graph: Graph, drive_id: str) -> Drive:
@@ -26,10 +27,4 @@ def get_user_drive(graph: Graph, user: str) -> Drive:
 
 def list_site_drives(graph: Graph, site_id: str) -> list[Drive]:
     """The document libraries of a site."""
-    found: list[Drive] = []
-    following: str | None = f"/sites/{quote(site_id, safe=',')}/drives"
-    while following:
-        page = graph.get_json(following)
-        found += [drive(one) for one in page.get("value") or []]
-        following = page.get("@odata.nextLink")
-    return found
+    return [drive(one) for one in values(graph, f"/sites/{quote(site_id, safe=',')}/drives")]

@@ -20,6 +20,11 @@ class Mismatch(BadUpstream):
     """The service has stored something else than what was sent. What is there is left as it is (law 4)."""
 
 
+def may_be_rewritten(name: str) -> bool:
+    """Whether a library may store other bytes under this name than were sent."""
+    return _REWRITTEN.search(name) is not None
+
+
 def check_stored(item: DriveItem, size: int, digest: str) -> None:
     """Compare what an upload's answer tells with what was sent, unless the service may have rewritten it.
 
@@ -31,7 +36,7 @@ def check_stored(item: DriveItem, size: int, digest: str) -> None:
     if item.size == size and item.quick_xor_hash in ("", digest):
         return
     library = item.drive_id.startswith("b!")
-    if library and (_REWRITTEN.search(item.name) or item.size > size):
+    if library and (may_be_rewritten(item.name) or item.size > size):
         return
     log.error("%r was stored with %d bytes, and other ones than the %d that were sent", item.name, item.size, size)
     raise Mismatch("Microsoft has stored something else than what was sent; send it again")

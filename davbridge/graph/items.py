@@ -12,6 +12,7 @@ from davbridge.errors import BadUpstream, BridgeError, NotFound, UnknownOutcome
 from davbridge.graph.client import Graph
 from davbridge.graph.decode import DOWNLOAD_URL, above, drive_item, iso
 from davbridge.graph.model import DriveItem, ItemRef, PlacedItem
+from davbridge.graph.pages import values
 from davbridge.transport import Reply
 
 FIELDS = (
@@ -22,7 +23,6 @@ _LISTED = f"$select={FIELDS}"
 ONE = f"$select={FIELDS},{quote(DOWNLOAD_URL)}"
 """The query for one item with all that `drive_item` reads."""
 _TOP = 1000
-_MOST_PAGES = 10_000
 
 
 def get_item(graph: Graph, ref: ItemRef) -> DriveItem:
@@ -90,16 +90,8 @@ def list_children(graph: Graph, ref: ItemRef) -> Iterable[DriveItem]:
 
 def _chain(graph: Graph, drive_id: str, first: list[DriveItem], following: str | None) -> Iterator[DriveItem]:
     yield from first
-    seen: set[str] = set()
-    while following:
-        # wrong nextLinks have led round in circles (§12.6); empty pages with a nextLink are no end
-        if following in seen or len(seen) > _MOST_PAGES:
-            raise BadUpstream("Graph's pages lead in a circle")
-        seen.add(following)
-        page = graph.get_json(following)
-        for child in page.get("value") or []:
-            yield drive_item(child, drive_id=drive_id)
-        following = page.get("@odata.nextLink")
+    for child in values(graph, following):
+        yield drive_item(child, drive_id=drive_id)
 
 
 def create_folder(graph: Graph, parent: ItemRef, name: str) -> DriveItem:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
 from itertools import islice
-from typing import Any
 from urllib.parse import quote
 
-from davbridge.errors import BadUpstream
 from davbridge.graph.client import Graph
 from davbridge.graph.decode import above, drive_item, site
 from davbridge.graph.model import PlacedItem, Site
+from davbridge.graph.pages import values
 
 
 def get_site(graph: Graph, host: str, path: str) -> Site:
@@ -36,18 +34,7 @@ def search_sites(graph: Graph, text: str, *, most: int = 50) -> list[Site]:
     Raises:
         Forbidden.
     """
-    return [site(one) for one in islice(_pages(graph, f"/sites?search={quote(text, safe='*')}"), most)]
-
-
-def _pages(graph: Graph, following: str | None) -> Iterable[dict[str, Any]]:
-    seen: set[str] = set()
-    while following:
-        if following in seen:
-            raise BadUpstream("Graph's pages lead in a circle")
-        seen.add(following)
-        page = graph.get_json(following)
-        yield from page.get("value") or []
-        following = page.get("@odata.nextLink")
+    return [site(one) for one in islice(values(graph, f"/sites?search={quote(text, safe='*')}"), most)]
 
 
 def get_shared_item(graph: Graph, url: str) -> PlacedItem:

@@ -22,7 +22,7 @@ from typing import Protocol
 from davbridge import deadline
 from davbridge.clock import Clock
 from davbridge.errors import Busy, Locked
-from davbridge.waiting import end_moment
+from davbridge.waiting import about_to_wait, end_moment
 
 log = logging.getLogger(__name__)
 _FIRST, _LONGEST = 0.02, 0.5
@@ -82,6 +82,7 @@ class FileTurns:
         while not _try(descriptor, place):
             if deadline.current(self._clock).remaining() < pause + _SPARE:
                 raise Locked("somebody else is still writing this file")
+            about_to_wait()
             self._clock.sleep(pause)
             pause = min(pause * 2, _LONGEST)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from davbridge.cache import BLOCK
-from davbridge.emulator.faults import Status
+from davbridge.emulator.faults import Garble, Status
 from davbridge.figures import figures
 from tests.support.dav import Dav
 from tests.support.world import MOUNTS, World, running_world
@@ -211,3 +211,15 @@ def test_an_upload_that_fails(world: World, dav: Dav, mount: str) -> None:
     world.emulator.faults.add("put content", Status(507, code="quotaLimitReached"))
     dav.put("a.bin", OTHER[:1000], check=507)
     assert dav.get("a.bin", check=200).body == CONTENT
+
+
+def test_an_upload_that_is_sent_again(world: World, dav: Dav, mount: str) -> None:
+    """What came out of the spool can be had once more, and what is kept is what was stored in the end."""
+    world.emulator.faults.add("put fragment", Garble())
+    data = OTHER[:300_000]
+    dav.put("a.bin", iter([data]), headers={"X-OC-Mtime": "1700000000"}, check=204)
+    assert world.emulator.faults.pending == 0
+    assert world.emulator.drive(MOUNTS[mount]).read("/a.bin") == data
+    with world.emulator.calls.counting() as calls:
+        assert dav.get("a.bin", check=200).body == data
+    assert (calls.graph, calls.download) == (0, 0)

@@ -56,13 +56,9 @@ class Operation:
         """Whether it can be done to a register of this value, and the value after it."""
         if (self.needs == "something" and value is ABSENT) or (self.needs == "nothing" and value is not ABSENT):
             return False, value
-        if self.kind == "read":
-            return value == self.value, value
-        if self.kind == "part":
-            return self.has_seen(value), value
-        if self.kind == "take":
-            return value == self.value, ABSENT
-        return True, self.value
+        if self.kind == "write":
+            return True, self.value
+        return self.has_seen(value), ABSENT if self.kind == "take" else value
 
 
 def explained(history: Sequence[Operation], first: Value = ABSENT) -> bool:

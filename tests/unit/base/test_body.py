@@ -51,3 +51,28 @@ def test_a_broken_source_raises_the_same() -> None:
 
     with pytest.raises(BodyTruncated):
         Body(Broken(), 1).read(1)
+
+
+class Seen:
+    """What a copy has been given."""
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    def write(self, data: bytes) -> None:
+        self.data += data
+
+    def restart(self) -> None:
+        self.data = b""
+
+
+def test_a_copy_of_what_is_read() -> None:
+    """It has each byte once, also of a body that is read again; a body that is copied can be repeated as any other."""
+    source, seen = io.BytesIO(b"abcdef"), Seen()
+    body = Body(source, 6, again=lambda: source.seek(0))
+    body.copy_to(seen)
+    assert body.read(4) == b"abcd"
+    assert body.rewind()
+    assert body.whole() == b"abcdef"
+    assert body.is_repeatable
+    assert body.whole() == seen.data == b"abcdef"

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from davbridge.config.account import CLOUDS
 from davbridge.errors import ConfigError
-from davbridge.graph.pasted import OwnDrive, PersonalPlace, SharingLink, SitePath, graph_host, is_personal, read_pasted
+from davbridge.graph.pasted import (
+    CLOUD_NAMES,
+    SUFFIXES,
+    OwnDrive,
+    PersonalPlace,
+    SharingLink,
+    SitePath,
+    graph_host,
+    is_personal,
+    read_pasted,
+)
 
 HOST = "https://contoso.sharepoint.com"
 MINE = "https://contoso-my.sharepoint.com"
@@ -241,3 +252,9 @@ def test_anything_may_be_pasted(start: str, rest: str) -> None:
         assert name not in ("", ".", "..")
         assert "/" not in name
     graph_host(pasted)
+
+
+def test_the_clouds_are_those_of_the_configuration() -> None:
+    """What a message tells people to write is what the configuration takes, for each cloud that has addresses."""
+    assert {urlsplit(cloud.graph).hostname: name for name, cloud in CLOUDS.items()} == CLOUD_NAMES
+    assert set(SUFFIXES.values()) == set(CLOUD_NAMES)
