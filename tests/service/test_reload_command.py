@@ -293,9 +293,9 @@ def test_ten_reloads_leak_nothing(running: Serving) -> None:
         once(number)
     after = settled()
     for one, later in zip(before, after, strict=True):
-        # a connection that is being opened anew, more or less
-        assert later[0] <= one[0] + 1, (before, after)
-        assert later[1] <= one[1] + 3, (before, after)
+        # what a reload leaves behind is there ten times; the edge's threads and the connections come and go by a few
+        assert later[0] < one[0] + 5, (before, after)
+        assert later[1] < one[1] + 5, (before, after)
 
 
 def test_the_unit_reloads() -> None:
