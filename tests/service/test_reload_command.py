@@ -19,7 +19,7 @@ from davbridge.auth import hash_password
 from davbridge.emulator import Emulator
 from davbridge.emulator.faults import Delay
 from tests.service.test_serve import change, run
-from tests.support.dav import Dav
+from tests.support.dav import Dav, Wire
 from tests.support.serving import Serving, command_line, serving, write_configuration
 from tests.support.world import eventually
 
@@ -70,10 +70,14 @@ def reload(running: Serving) -> subprocess.CompletedProcess[str]:
 
 
 def statuses(running: Serving, user: str, password: str, count: int = 16) -> set[int]:
-    """What PROPFIND on that many fresh connections says: so many that each worker has had some."""
+    """What PROPFIND on that many fresh connections says: so many that each worker has had some.
+
+    Each comes from an address of its own, since a wrong password slows down whoever comes from the same one.
+    """
     found = set()
-    for _ in range(count):
-        with closing(Dav(f"http://{running.address}", user, password, "/team/")) as client:
+    base = f"http://{running.address}"
+    for number in range(count):
+        with closing(Dav(base, user, password, "/team/", wire=Wire(base, None, f"127.0.1.{number + 1}"))) as client:
             found.add(client.propfind().status)
     return found
 

@@ -95,11 +95,12 @@ def _resource(node: Any) -> Resource:
 
 
 class Wire:
-    """The connection, shared by all clients that were made from one."""
+    """The connection, shared by all clients that were made from one; from the address `source`, where it is given."""
 
-    def __init__(self, base: str, context: ssl.SSLContext | None) -> None:
+    def __init__(self, base: str, context: ssl.SSLContext | None, source: str = "") -> None:
         self._parts = urlsplit(base)
         self._context = context
+        self._source = (source, 0) if source else None
         self._connection: http.client.HTTPConnection | None = None
 
     @property
@@ -110,9 +111,11 @@ class Wire:
         if self._connection is None:
             host, port = self._parts.hostname or "", self._parts.port
             if self._parts.scheme == "https":
-                self._connection = http.client.HTTPSConnection(host, port, timeout=60, context=self._context)
+                self._connection = http.client.HTTPSConnection(
+                    host, port, timeout=60, source_address=self._source, context=self._context
+                )
             else:
-                self._connection = http.client.HTTPConnection(host, port, timeout=60)
+                self._connection = http.client.HTTPConnection(host, port, timeout=60, source_address=self._source)
         return self._connection
 
     def close(self) -> None:
