@@ -23,8 +23,20 @@ def parse_destination(request: Request) -> DavPath:
     """The target path below the request's own mount.
 
     Raises:
-        Refusal: 400 when it is missing or malformed; 502 for another server, or another mount: items do not move
-            between drives (RFC 4918 §9.8.5, §9.9.4).
+        Refusal: as `destination_path`; 502 for another mount: items do not move between drives (RFC 4918 §9.8.5,
+            §9.9.4).
+    """
+    target, mount = destination_path(request), DavPath.parse(request.mount.path)
+    if not target.is_within(mount):
+        raise Refusal(502, "the Destination is outside this mount")
+    return request.spelled(target.relative_to(mount))
+
+
+def destination_path(request: Request) -> DavPath:
+    """The target path from the server's root on, as sent.
+
+    Raises:
+        Refusal: 400 when it is missing or malformed; 502 for another server.
     """
     raw = request.header("Destination")
     if not raw:
@@ -39,12 +51,9 @@ def parse_destination(request: Request) -> DavPath:
     if "?" in raw or "#" in raw:
         raise Refusal(400, "the Destination may have no query and no fragment")
     try:
-        target, mount = DavPath.parse(as_sent(raw)), DavPath.parse(request.mount.path)
+        return DavPath.parse(as_sent(raw))
     except (BadPath, UnicodeError) as error:
         raise Refusal(400, f"the Destination is malformed: {error}") from None
-    if not target.is_within(mount):
-        raise Refusal(502, "the Destination is outside this mount")
-    return request.spelled(target.relative_to(mount))
 
 
 def _is_ours(request: Request, authority: str) -> bool:

@@ -8,7 +8,7 @@ W1–W19).
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -64,12 +64,13 @@ _SECURITY = [("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-refe
 
 
 class PolicyProvider(DAVProvider):  # type: ignore[misc] # WsgiDAV ships no types
-    """Serves one mount. `shared` is the same for all mounts."""
+    """Serves one mount. `shared` is the same for all mounts; `verbs` is what can be done there."""
 
-    def __init__(self, mount: Mount, shared: Shared) -> None:
+    def __init__(self, mount: Mount, shared: Shared, verbs: Mapping[str, Verb] = VERBS) -> None:
         super().__init__()
         self._mount = mount
         self._shared = shared
+        self._verbs = verbs
         self._depth = len(DavPath.parse(mount.path).names)
 
     def is_readonly(self) -> bool:
@@ -114,7 +115,7 @@ class PolicyProvider(DAVProvider):  # type: ignore[misc] # WsgiDAV ships no type
         with deadline.within(self._shared.clock, seconds):
             try:
                 request = self._request(environ)
-                return _verb(request)(request)
+                return _verb(request, self._verbs)(request)
             except Exception as error:
                 return failure.answer(error)
 
@@ -146,10 +147,10 @@ def raw_path(environ: dict[str, Any]) -> str:
     return "/" + raw.lstrip("/")
 
 
-def _verb(request: Request) -> Verb:
-    verb = VERBS.get(request.method)
+def _verb(request: Request, verbs: Mapping[str, Verb]) -> Verb:
+    verb = verbs.get(request.method)
     if verb is None:
-        raise Refusal(405, "the method is not known here", headers=[("Allow", ", ".join(VERBS))])
+        raise Refusal(405, "the method is not known here", headers=[("Allow", ", ".join(verbs))])
     if verb is not options.handle and request.mount.access.get(request.user) is None:
         raise Refusal(403, "this mount is not open to you")
     if request.method in _WRITING and not request.may_write:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from davbridge import deadline
@@ -34,6 +35,29 @@ def handle(request: Request) -> Response:
         raise Refusal(400, "a part of a file cannot be stored; send the whole", headers=[("Connection", "close")])
     if request.path.is_root or request.prefix.endswith("/"):
         raise Refusal(405, "this is the URL of a folder", headers=[("Connection", "close")])
+    ready = prepare(request)
+    with _body(request) as body:
+        if _is_placeholder(request, body):
+            return _reserve(request)
+        written = store(request, body, ready)
+    return response(written, ready)
+
+
+@dataclass(frozen=True)
+class Ready:
+    """An upload that nothing forbids: what the driver is to check as it writes, and the times to store."""
+
+    if_match: str | None
+    if_absent: bool
+    times: Times | None
+
+
+def prepare(request: Request, *, replace: bool = True) -> Ready:
+    """Refuse what can be refused before the content is read. Not `replace`: the name must be free.
+
+    Raises:
+        Refusal: 412, 423. NeedsSignIn, Busy and their like.
+    """
     check_if(request)
     table, mount = request.shared.locks, request.mount.name
     if table.any(mount):
@@ -41,18 +65,38 @@ def handle(request: Request) -> Response:
         member = bool(table.own(mount, request.path.parent)) and _stat(request) is None
         require_unlocked(request, request.path, member=member)
     if_match, if_absent = _preconditions(request)
+    if not replace and if_match is not None:
+        raise Refusal(412, "the target cannot be both there and free")
     times = _times(request)
     if isinstance(request.driver, NeedsAccount):
         # a large upload must not be read, nor a chunked one spooled, for a sign-in that has ended
         request.driver.require_account(request.path)
-    with _body(request) as body:
-        if body.length == 0 and _EMPTY_FIRST.search(request.agent) and _stat(request) is None:
-            return _reserve(request)
-        try:
-            written = request.driver.put(request.path, body, if_match=if_match, if_absent=if_absent, times=times)
-        except Unsupported as error:
-            raise Refusal(405, str(error)) from error
-    return _response(written, times)
+    return Ready(if_match, if_absent or not replace, times)
+
+
+def store(request: Request, body: Body, ready: Ready) -> Written:
+    """Write it, whole or not at all. Raises: as `Driver.put`."""
+    try:
+        return request.driver.put(
+            request.path, body, if_match=ready.if_match, if_absent=ready.if_absent, times=ready.times
+        )
+    except Unsupported as error:
+        raise Refusal(405, str(error)) from error
+
+
+def response(written: Written, ready: Ready) -> Response:
+    """201 for a new file, 204 for a replaced one, with its tag."""
+    headers: Headers = [("ETag", f'"{written.item.etag}"'), ("Last-Modified", http_date(written.item.modified))]
+    if ready.times:
+        headers.append(("X-OC-Mtime", "accepted"))
+    return Response(201 if written.created else 204, headers)
+
+
+def _is_placeholder(request: Request, body: Body) -> bool:
+    """Whether this is the empty upload before the content, of a name that is free."""
+    if body.length or not _EMPTY_FIRST.search(request.agent) or not isinstance(request.driver, Reserves):
+        return False
+    return _stat(request) is None
 
 
 def _stat(request: Request) -> Item | None:
@@ -137,11 +181,5 @@ class _Patient:
 def _reserve(request: Request) -> Response:
     if not isinstance(request.driver, Reserves):
         raise TypeError("a mount's driver must be able to reserve names")
-    return _response(Written(request.driver.reserve(request.path), created=True), None)
-
-
-def _response(written: Written, times: Times | None) -> Response:
-    headers: Headers = [("ETag", f'"{written.item.etag}"'), ("Last-Modified", http_date(written.item.modified))]
-    if times:
-        headers.append(("X-OC-Mtime", "accepted"))
-    return Response(201 if written.created else 204, headers)
+    written = Written(request.driver.reserve(request.path), created=True)
+    return response(written, Ready(None, if_absent=False, times=None))
