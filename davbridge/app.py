@@ -33,6 +33,7 @@ from davbridge.parts.policies import DriverParts, locked, make_driver
 from davbridge.parts.statuspage import status_page
 from davbridge.parts.trees import state_name, tree_of
 from davbridge.push import NotifyEndpoint, SubscriptionTable, is_public
+from davbridge.store.chunks import ChunkStore
 from davbridge.store.database import Database
 from davbridge.tokens import SignedInAccount, Upkeep
 from davbridge.transport import Transport
@@ -58,6 +59,7 @@ class Bridge:
     upkeep: list[Upkeep]
     recovery: Recovery
     page: StatusPage | None
+    chunks: ChunkStore
     same: frozenset[str] = frozenset()
     """The policies whose tree and account are those of the bridge before."""
     certificate: ssl.SSLContext | None = None
@@ -83,6 +85,7 @@ class Bridge:
         for account in self.upkeep:
             account.look()
         self.recovery.look()
+        self.chunks.look()
         for overlay in self.overlays:
             overlay.settle_due()
 
@@ -171,7 +174,9 @@ def _compose(config: Config, ground: Ground, front: Front, former: Bridge | None
         prepared=ground.prepared,
         followers=ground.followers,
     )
-    application: Any = make_application(mounts, shared)
+    room = config.server.nextcloud_chunks
+    chunks = ChunkStore(ground.folder / "chunks", room, clock)
+    application: Any = make_application(mounts, shared, chunks if room else None)
     passwords = {name: user.password for name, user in config.users.items()}
     if former is None:
         gate = Gate(application, passwords, clock, config.server.workers)
@@ -200,6 +205,7 @@ def _compose(config: Config, ground: Ground, front: Front, former: Bridge | None
         [Upkeep(account) for account in accounts.values()],
         Recovery(ground.desks.journal, drivers, clock),
         page,
+        chunks,
         same,
     )
 

@@ -72,7 +72,7 @@ def workers(running: World, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     of tests that have not asked for it.
     """
     folder = tmp_path_factory.mktemp("workers")
-    path = write_configuration(running.emulator, folder, listen="127.0.0.1:0", workers=2)
+    path = write_configuration(running.emulator, folder, listen="127.0.0.1:0", workers=2, nextcloud_chunks="64M")
     with serving(path) as served:
         assert served.address, served.log
         running.workers, running.workers_state = f"http://{served.address}", folder / "state"

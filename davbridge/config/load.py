@@ -100,6 +100,8 @@ def _contradictions(config: Config) -> Iterator[tuple[Place, str]]:
         account = config.accounts.get(policy.account)
         if account is not None and account.tenant == "consumers" and policy.driver == "sharepoint":
             yield ("policies", name, "driver"), "a personal account (tenant: consumers) has no SharePoint"
+        if config.server.nextcloud_chunks and policy.mount.split("/")[1].lower() == "remote.php":
+            yield ("policies", name, "mount"), "/remote.php is the bridge's own with server.nextcloud_chunks"
         for mount, other in mounts.items():
             mine, theirs = policy.mount.lower() + "/", mount.lower() + "/"
             if mine.startswith(theirs) or theirs.startswith(mine):

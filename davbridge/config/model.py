@@ -96,6 +96,7 @@ class Server(Model):
     infinite_depth: int = Field(default=0, ge=0)
     metrics: Annotated[str, AfterValidator(_address)] | None = None
     status_page: bool | None = None
+    nextcloud_chunks: Annotated[int | None, BeforeValidator(read_size)] = None
 
     @property
     def addresses(self) -> list[str]:

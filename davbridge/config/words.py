@@ -21,6 +21,7 @@ _EXAMPLES = {
     "root": "/Projects",
     "access": "{alice: write}",
     "cache": "10G",
+    "nextcloud_chunks": "20G",
     "user": "alice@contoso.com",
     "site": "https://contoso.sharepoint.com/sites/team",
     "library": "Documents",

@@ -11,10 +11,12 @@ from wsgidav.wsgidav_app import WsgiDAVApp
 
 from davbridge.dav import failure
 from davbridge.dav.message import Mount, Shared
+from davbridge.dav.nextcloud import Places
 from davbridge.dav.provider import PolicyProvider, StartResponse, raw_path
 from davbridge.dav.rootlist import Everybody, MountLists
 from davbridge.errors import BadPath
 from davbridge.paths import DavPath
+from davbridge.store.chunks import ChunkStore
 
 WSGIApplication = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
@@ -49,10 +51,11 @@ class ToProvider(BaseMiddleware):  # type: ignore[misc] # WsgiDAV ships no types
         return answer
 
 
-def make_application(mounts: Sequence[Mount], shared: Shared) -> WSGIApplication:
+def make_application(mounts: Sequence[Mount], shared: Shared, chunks: ChunkStore | None = None) -> WSGIApplication:
     """The application for these mounts. It expects the user in `environ["davbridge.user"]`, empty for nobody, and the
-    raw request target in `environ["REQUEST_URI"]`.
+    raw request target in `environ["REQUEST_URI"]`. With `chunks` Nextcloud's addresses are there, too.
     """
+    nextcloud = Places(mounts, shared, chunks) if chunks is not None else None
     root = Mount("", "", MountLists(mounts, shared.clock.now()), Everybody())
     providers = {"/": PolicyProvider(root, shared)}
     providers |= {_share(DavPath.parse(mount.path)): PolicyProvider(mount, shared) for mount in mounts}
@@ -83,7 +86,11 @@ def make_application(mounts: Sequence[Mount], shared: Shared) -> WSGIApplication
             return body
         environ["PATH_INFO"] = str(path)
         environ["SCRIPT_NAME"] = ""
-        answer: Iterable[bytes] = frame(environ, start_response)
+        answer: Iterable[bytes]
+        if nextcloud and (provider := nextcloud.provider(path, environ.get("davbridge.user", ""))):
+            answer = provider.custom_request_handler(environ, start_response, None)
+            return answer
+        answer = frame(environ, start_response)
         return answer
 
     return application

@@ -45,6 +45,11 @@ class Mount:
         """Whether a lock stands in anybody's way: those of users who may not write do not."""
         return self.access.get(lock.user) == "write"
 
+    def below(self, path: DavPath) -> DavPath | None:
+        """What of a path from the server's root on lies below the mount; None: it is elsewhere."""
+        own = DavPath.parse(self.path)
+        return path.relative_to(own) if path.is_within(own) else None
+
 
 class DriverSource(Protocol):
     """Gives the driver for one user; `FixedDriver` gives all the same."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from tests.real.conftest import Demo
 from tests.real.programs import fuse_mount, need, shell
 from tests.real.trees import MEGABYTE, digest, make_tree
+from tests.support.world import USERS, World
 
 EDIT = r"printf ',s/first/second/\nw\nq\n' | ed -s note.txt"
 """An editor's save, in the current folder."""
@@ -94,3 +97,26 @@ def test_mount(demo: Demo, tmp_path: Path, mount: str) -> None:
     with mounted(demo, mount, tmp_path / "mnt2") as place:
         shell(f"rm -r {place}/renamed")
     assert "renamed/" not in shell(f"rclone lsf {flags} :webdav:").stdout.splitlines()
+
+
+@pytest.mark.parametrize("mount", ["me", "team"])
+def test_nextcloud_chunks(world: World, tmp_path: Path, mount: str) -> None:
+    """Vendor `nextcloud` sends a large file in chunks and a small one whole; both keep their times, twice."""
+    need("rclone")
+    password = shell(f"rclone obscure {USERS['alice']}").stdout.strip()
+    flags = f"--webdav-url {world.http}/remote.php/dav/files/alice --webdav-vendor nextcloud --webdav-user alice"
+    flags += f" --webdav-pass {password} --webdav-nextcloud-chunk-size 1M"
+    source = tmp_path / "source"
+    source.mkdir()
+    for seed in (b"first", b"other"):
+        (source / "large file.bin").write_bytes(random.Random(seed).randbytes(3 * MEGABYTE + 17))
+        (source / "small.bin").write_bytes(seed)
+        for path in source.iterdir():
+            os.utime(path, (1580702706, 1580702706))
+        said = shell(f"rclone copy -vv --ignore-times {flags} {source} :webdav:{mount}/copied 2>&1").stdout
+        assert "chunked upload strategy" in said
+        shell(f"rclone check --download {flags} {source} :webdav:{mount}/copied")
+        again = shell(f"rclone copy -v {flags} {source} :webdav:{mount}/copied 2>&1").stdout
+        assert "Copied" not in again
+        assert "Updated modification time" not in again
+    assert not list((world.folder / "state" / "chunks").glob("*/*"))

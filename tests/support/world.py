@@ -90,7 +90,7 @@ def configuration(emulator: Emulator, folder: Path, **policy: object) -> Config:
     site = {"driver": "sharepoint", "site": emulator.site_url, "library": "Documents"}
     return Config.model_validate(
         {
-            "server": {"listen": "127.0.0.1:0"},
+            "server": {"listen": "127.0.0.1:0", "nextcloud_chunks": "64M"},
             "state": {"directory": str(folder / "state")},
             "accounts": {"contoso": {**account, "client_secret": {"file": str(secret)}, "cloud": cloud}},
             "policies": {

@@ -216,3 +216,13 @@ def test_relative_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert secret is not None
     assert secret.read().reveal() == "hush"
     assert config.accounts["contoso"].where.ca_file == tmp_path / "ca.pem"
+
+
+def test_a_mount_at_nextclouds_place(tmp_path: Path) -> None:
+    """It may be there as long as uploads in chunks are off; their room is a size."""
+    text = GOOD.replace("mount: /team", "mount: /Remote.php/x")
+    assert load(write(tmp_path, text)).server.nextcloud_chunks is None
+    with pytest.raises(ConfigError, match=r"/remote\.php is the bridge's own with server\.nextcloud_chunks"):
+        load(write(tmp_path, text.replace("server:", "server:\n  nextcloud_chunks: 20G", 1)))
+    config = load(write(tmp_path, GOOD.replace("server:", "server:\n  nextcloud_chunks: 20G", 1)))
+    assert config.server.nextcloud_chunks == 20 * 2**30
