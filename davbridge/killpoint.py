@@ -23,7 +23,7 @@ UPLOAD = (
 CONTENT = ("content stored", "mirror told")
 REPLACING = ("replacing journaled", "target set aside", "target replaced", "replaced deleted")
 SAVING = ("saved", "source deleted")
-UPLOAD_IN_CHUNKS = ("chunk written", "upload assembled")
+UPLOAD_IN_CHUNKS = ("upload assembled",)
 
 _name, _, _count = os.environ.get("DAVBRIDGE_KILL_AT", "").partition("#")
 _left = int(_count or 1)

@@ -24,7 +24,6 @@ from pathlib import Path
 from davbridge.body import Body
 from davbridge.clock import Clock
 from davbridge.errors import AlreadyExists, Locked, NameRefused, NotFound, QuotaExceeded
-from davbridge.killpoint import killpoint
 from davbridge.waiting import about_to_wait
 
 log = logging.getLogger(__name__)
@@ -250,7 +249,6 @@ class UserChunks:
                         data = data[os.write(descriptor, data) :]
             with _room():
                 os.fsync(descriptor)
-            killpoint("chunk written")
             with held(path, shared=True):
                 created = not (path / name).exists()
                 with self._store.alone():  # else who counts at this moment may see it under neither name

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
 import uuid
 from collections.abc import Iterator
 
@@ -181,6 +183,23 @@ def test_a_chunk_that_breaks_off(world: World, dav: Dav, upload: str) -> None:
     dav.put(f"{upload}/2", iter([b"of unknown ", b"length"]), check=201)
     dav.move(f"{upload}/.file", "a.bin", check=201)
     assert dav.get("a.bin", check=200).body == b"wholeof unknown length"
+
+
+def test_an_upload_that_nobody_goes_on_with(
+    world: World, dav: Dav, upload: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bridge gives it up after a day, with its chunks: then it is 404, and its room is free."""
+    dav.put(f"{upload}/1", b"one", check=201)
+    (folder,) = (world.folder / "state" / "chunks").glob(f"*/{upload.rpartition('/')[2]}")
+    os.utime(folder, (time.time() - 86000,) * 2)
+    monkeypatch.setattr(world.bridge.chunks, "_next_sweep", 0.0)
+    world.bridge.settle()
+    dav.propfind(upload, check=207)
+    os.utime(folder, (time.time() - 87000,) * 2)
+    monkeypatch.setattr(world.bridge.chunks, "_next_sweep", 0.0)
+    world.bridge.settle()
+    dav.put(f"{upload}/2", b"two", check=404)
+    assert world.bridge.chunks.used() == 0
 
 
 def test_partial_updates_of_files(dav: Dav) -> None:
