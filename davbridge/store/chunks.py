@@ -107,28 +107,14 @@ class ChunkStore:
                     self._sweep_upload(upload, oldest)
 
     def _sweep_upload(self, upload: Path, oldest: float) -> None:
-        with suppress(NotFound, Locked, FileNotFoundError), held(upload):
-            living = self._sweep_parts(upload)
-            if not living and upload.stat().st_mtime < oldest:
+        with suppress(NotFound, Locked, FileNotFoundError), self.alone():
+            living = _sweep_parts(upload)
+            if living or upload.stat().st_mtime >= oldest:
+                return
+            # not held before it is known to be old: who adds the last of a chunk meanwhile would be refused
+            with held(upload):
                 drop(upload)
                 log.info("an upload in chunks was given up: nothing was added for a day")
-
-    def _sweep_parts(self, upload: Path) -> bool:
-        """Remove what was being written by those who have died; whether somebody is still writing."""
-        living = False
-        with self.alone():
-            moment = upload.stat()
-            for part in upload.glob(".*.part"):
-                descriptor = os.open(part, os.O_RDWR | os.O_CLOEXEC)
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    part.unlink()
-                except BlockingIOError:
-                    living = True
-                finally:
-                    os.close(descriptor)
-            os.utime(upload, ns=(moment.st_atime_ns, moment.st_mtime_ns))
-        return living
 
     def reserve(self, upload: Path, length: int) -> tuple[Path, int]:
         """An open file of `length` bytes to be, which counts from now on, and which its lock shows to be in use.
@@ -291,6 +277,7 @@ class UserChunks:
     def remove_chunk(self, upload: str, name: str) -> None:
         """Raises: NotFound, Locked."""
         path = self._path(upload)
+        about_to_wait()
         with held(path, shared=True):
             try:
                 if not _CHUNK.fullmatch(name):
@@ -340,6 +327,23 @@ def drop(upload: Path) -> None:
     upload.rename(gone)
     _sync(upload.parent)
     shutil.rmtree(gone, ignore_errors=True)
+
+
+def _sweep_parts(upload: Path) -> bool:
+    """Remove what was being written by those who have died; whether somebody is still writing."""
+    living = False
+    moment = upload.stat()
+    for part in upload.glob(".*.part"):
+        descriptor = os.open(part, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            part.unlink()
+            os.utime(upload, ns=(moment.st_atime_ns, moment.st_mtime_ns))  # else it would wait another day
+        except BlockingIOError:
+            living = True
+        finally:
+            os.close(descriptor)
+    return living
 
 
 def _chunks(path: Path) -> list[Chunk]:

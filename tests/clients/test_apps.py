@@ -1,4 +1,4 @@
-"""Apps that keep their data on WebDAV: Joplin, Zotero, KeePass, DAVx5, npm webdav, WinSCP, Cyberduck, KIO, Nextcloud."""
+"""Apps that keep their data on WebDAV: Joplin, Zotero, KeePass, DAVx5, npm, WinSCP, Cyberduck, KIO, Nextcloud's."""
 
 from __future__ import annotations
 
