@@ -24,21 +24,45 @@ class LineHandler(logging.Handler):
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
         self._stream = stream
-        self._lines: list[str] = []
+        self._lines: list[str | logging.LogRecord] = []
         self._some = threading.Event()
         self._end = threading.Event()
         threading.Thread(target=self._write_on, name="log", daemon=True).start()
 
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Take a record. One that says all that it will ever say becomes a line when it is written, among many.
+
+        That takes a third of the time that it takes between two pieces of other work, and most lines are such.
+        """
+        final = isinstance(record.msg, str) and not record.args and not record.exc_info
+        if not final or record.levelno >= logging.WARNING:
+            return bool(super().handle(record))
+        self.acquire()
+        try:
+            self._take(record)
+        finally:
+            self.release()
+        return True
+
     def emit(self, record: logging.LogRecord) -> None:
         """Take a record (logging calls this with our lock held)."""
-        try:
-            self._lines.append(self.format(record) + "\n")
-        except Exception:
-            self.handleError(record)
-        if record.levelno >= logging.WARNING or len(self._lines) >= _MOST_LINES:
+        self._take(self._line(record))
+        if record.levelno >= logging.WARNING:
+            self.flush()
+
+    def _take(self, line: str | logging.LogRecord) -> None:
+        self._lines.append(line)
+        if len(self._lines) >= _MOST_LINES:
             self.flush()
         elif not self._some.is_set():
             self._some.set()
+
+    def _line(self, record: logging.LogRecord) -> str:
+        try:
+            return self.format(record) + "\n"
+        except Exception:
+            self.handleError(record)
+            return ""
 
     def flush(self) -> None:
         """Write what is there."""
@@ -46,12 +70,17 @@ class LineHandler(logging.Handler):
         try:
             lines, self._lines = self._lines, []
             if lines:
-                self._stream.write("".join(lines))
+                self._stream.write("".join(map(self._written, lines)))
                 self._stream.flush()
         except (OSError, ValueError):
             return  # nobody reads any more, or the disk is full: no reason to fail a request
         finally:
             self.release()
+
+    def _written(self, line: str | logging.LogRecord) -> str:
+        if isinstance(line, str):
+            return line
+        return self._line(line) if self.filter(line) else ""
 
     def _write_on(self) -> None:
         while not self._end.is_set():
