@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from davbridge.drivers.protocol import Item, Kind
 from davbridge.graph.model import DriveItem
 from davbridge.mirror.tags import content_tag
@@ -28,8 +30,13 @@ def to_item(item: DriveItem) -> Item:
         kind=_KINDS[item.kind],
         size=item.size if is_file else 0,
         etag=etag_of(item) if is_file else "",
-        created=item.created.replace(microsecond=0),
-        modified=item.modified.replace(microsecond=0),
+        created=_whole(item.created),
+        modified=_whole(item.modified),
         content_type=(item.mime_type or "application/octet-stream") if is_file else "",
         stamp=item.stamp,
     )
+
+
+def _whole(moment: datetime) -> datetime:
+    """In whole seconds, as all are that come from the mirror."""
+    return moment.replace(microsecond=0) if moment.microsecond else moment
