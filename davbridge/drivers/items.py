@@ -21,6 +21,28 @@ def etag_of(item: DriveItem) -> str:
     return item.tag or content_tag(item)
 
 
+_MOST_KEPT = 1024
+
+
+class Shown:
+    """`to_item`, once for each object: the mirror gives the same one again and again while nothing changes.
+
+    Found by identity, and the object is kept with it, so what is kept is always that object's.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[DriveItem, Item]] = {}
+
+    def __call__(self, item: DriveItem) -> Item:
+        known = self._kept.get(id(item))
+        if known is None:
+            known = item, to_item(item)
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept = {}
+            self._kept[id(item)] = known
+        return known[1]
+
+
 def to_item(item: DriveItem) -> Item:
     """The protocol's view of a shown driveItem."""
     is_file = item.kind == "file"

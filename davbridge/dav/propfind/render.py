@@ -146,7 +146,7 @@ class Page:
 
     def _sync_values(self) -> dict[str, str]:
         """Values of SYNC, empty while nobody follows the tree's changes."""
-        wanted = [name for name in self._wanted.live if name in SYNC]
+        wanted = self._wanted.sync
         if not wanted:
             return {}
         driver = self._request.driver

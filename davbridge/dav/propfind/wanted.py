@@ -57,6 +57,11 @@ class Wanted:
         """Found once: what is kept of any answer is found by it."""
         return hash((self.live, self.locks, self.quota, self.named_dead, self.all_dead, self.names_only))
 
+    @cached_property
+    def sync(self) -> tuple[str, ...]:
+        """Names of those that not every tree has."""
+        return tuple(name for name in self.live if name in SYNC)
+
     @property
     def dead(self) -> bool:
         """Whether dead properties have to be looked up at all."""
