@@ -23,6 +23,7 @@ import os
 import sqlite3
 import sys
 import weakref
+from contextlib import suppress
 from pathlib import Path
 
 _HEADER = 48
@@ -77,13 +78,15 @@ class _Shared:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         weakref.finalize(self, os.close, descriptor).atexit = False
-        self.memory = mmap.mmap(descriptor, _HEADER, prot=mmap.PROT_READ)
+        self.memory: mmap.mmap | bytes = b""
+        with suppress(OSError, ValueError):  # ValueError: there is less in it
+            self.memory = mmap.mmap(descriptor, _HEADER, prot=mmap.PROT_READ)
 
     @classmethod
     def open(cls, path: Path) -> _Shared | None:
         try:
             return cls(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
-        except (OSError, ValueError):  # ValueError: there is less in it
+        except OSError:
             return None
 
     @property
