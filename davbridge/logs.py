@@ -18,13 +18,19 @@ _SECONDS = 0.1
 _MOST_LINES = 200
 
 
+_Kept = tuple[float, int, str, str, str]
+"""What our lines show of a record: created, levelno, levelname, name, msg."""
+
+
 class LineHandler(logging.Handler):
     """Writes whole lines: at once from WARNING on, else within a tenth of a second, with all that came meanwhile."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
         self._stream = stream
-        self._lines: list[str | logging.LogRecord] = []
+        self._lines: list[str | _Kept] = []
+        self._record = logging.makeLogRecord({})
+        """The one in which what is kept becomes a record again, under our lock."""
         self._some = threading.Event()
         self._end = threading.Event()
         threading.Thread(target=self._write_on, name="log", daemon=True).start()
@@ -32,14 +38,16 @@ class LineHandler(logging.Handler):
     def handle(self, record: logging.LogRecord) -> bool:
         """Take a record. One that says all that it will ever say becomes a line when it is written, among many.
 
-        That takes a third of the time that it takes between two pieces of other work, and most lines are such.
+        That takes a third of the time that it takes between two pieces of other work, and most lines are such. Until
+        then only what will be shown is kept: hundreds of whole records would push everything else out of the CPU's
+        cache, 8 µs a request.
         """
-        final = isinstance(record.msg, str) and not record.args and not record.exc_info
+        final = isinstance(record.msg, str) and not (record.args or record.exc_info or record.stack_info)
         if not final or record.levelno >= logging.WARNING:
             return bool(super().handle(record))
         self.acquire()
         try:
-            self._take(record)
+            self._take((record.created, record.levelno, record.levelname, record.name, record.msg))
         finally:
             self.release()
         return True
@@ -50,7 +58,7 @@ class LineHandler(logging.Handler):
         if record.levelno >= logging.WARNING:
             self.flush()
 
-    def _take(self, line: str | logging.LogRecord) -> None:
+    def _take(self, line: str | _Kept) -> None:
         self._lines.append(line)
         if len(self._lines) >= _MOST_LINES:
             self.flush()
@@ -77,10 +85,13 @@ class LineHandler(logging.Handler):
         finally:
             self.release()
 
-    def _written(self, line: str | logging.LogRecord) -> str:
+    def _written(self, line: str | _Kept) -> str:
         if isinstance(line, str):
             return line
-        return self._line(line) if self.filter(line) else ""
+        record = self._record
+        record.created, record.levelno, record.levelname, record.name, record.msg = line
+        record.msecs = record.created % 1 * 1000
+        return self._line(record) if self.filter(record) else ""
 
     def _write_on(self) -> None:
         while not self._end.is_set():
