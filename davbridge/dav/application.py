@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -18,6 +19,7 @@ from davbridge.errors import BadPath
 from davbridge.paths import DavPath
 from davbridge.store.chunks import ChunkStore
 
+_REMEMBERED_LENGTH = 1024
 WSGIApplication = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 
@@ -32,7 +34,7 @@ class Frame(WsgiDAVApp):  # type: ignore[misc] # WsgiDAV ships no types
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Hand the request to the provider of its share; `PATH_INFO` is decoded text here, not WSGI's Latin-1."""
         path = environ["PATH_INFO"]
-        share, provider = self.resolve_provider(_share(environ["davbridge.path"]))
+        share, provider = self.resolve_provider(environ.pop("davbridge.share"))
         environ["wsgidav.app"] = self
         environ["wsgidav.config"] = self.config
         environ["wsgidav.provider"] = provider
@@ -77,14 +79,15 @@ def make_application(mounts: Sequence[Mount], shared: Shared, chunks: ChunkStore
         if environ["REQUEST_URI"] == "*":
             environ["REQUEST_URI"] = "/"
         try:
-            path = environ["davbridge.path"] = DavPath.parse(raw_path(environ))
+            raw = environ["davbridge.raw"] = raw_path(environ)
+            read = _remembered if len(raw) <= _REMEMBERED_LENGTH else _read
+            environ["davbridge.path"], environ["davbridge.share"], environ["PATH_INFO"] = read(raw)
         except BadPath as error:
             response = failure.answer(error)
             body = list(response.body)
             headers = [*response.headers, ("Content-Length", str(len(b"".join(body))))]
             start_response(f"400 {HTTPStatus(400).phrase}", headers)
             return body
-        environ["PATH_INFO"] = str(path)
         environ["SCRIPT_NAME"] = ""
         answer: Iterable[bytes]
         if nextcloud and (provider := nextcloud.provider(path, environ.get("davbridge.user", ""))):
@@ -94,6 +97,15 @@ def make_application(mounts: Sequence[Mount], shared: Shared, chunks: ChunkStore
         return answer
 
     return application
+
+
+def _read(raw: str) -> tuple[DavPath, str, str]:
+    """A raw path as a path, as `_share` has it, and as decoded text. Raises: BadPath."""
+    path = DavPath.parse(raw)
+    return path, _share(path), str(path)
+
+
+_remembered = lru_cache(1024)(_read)  # clients come again to the same few paths, and reading one takes 5 µs
 
 
 def _share(path: DavPath) -> str:

@@ -23,6 +23,7 @@ SUPPORTED_LOCK = (
     "<D:lockentry><D:lockscope><D:shared/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockentry>"
     "</D:supportedlock>"
 )
+NO_LOCKS = "<D:lockdiscovery/>"
 REPORTS = "<D:supported-report><D:report><D:sync-collection/></D:report></D:supported-report>"
 CALENDAR_SERVER = "http://calendarserver.org/ns/"
 FILE = Kind.FILE
@@ -107,7 +108,7 @@ TAGS = {name: "CS:getctag" if name == "getctag" else "D:" + name for name in CLA
 def lock_discovery(locks: Sequence[Lock], href: Callable[[Lock], str], now: float, *, lock_root: bool = True) -> str:
     """RFC 4918 §15.8. Finder counts hrefs and gets no lockroot (clients §4.5)."""
     if not locks:
-        return "<D:lockdiscovery/>"
+        return NO_LOCKS
     return (
         f"<D:lockdiscovery>{''.join(active_lock(lock, href(lock), now, lock_root) for lock in locks)}</D:lockdiscovery>"
     )

@@ -127,7 +127,7 @@ class PolicyProvider(DAVProvider):  # type: ignore[misc] # WsgiDAV ships no type
             method=environ["REQUEST_METHOD"],
             mount=self._mount,
             path=DavPath(whole.names[self._depth :]),
-            prefix=raw_path(environ),
+            prefix=environ["davbridge.raw"],
             user=user,
             driver=self._mount.driver.for_user(user),
             shared=self._shared,

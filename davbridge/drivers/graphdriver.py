@@ -16,7 +16,7 @@ from davbridge.clock import Clock
 from davbridge.drivers.copying import copy
 from davbridge.drivers.downloading import check_match, file_url, open_file
 from davbridge.drivers.following import changes, search, sync_token
-from davbridge.drivers.items import to_item
+from davbridge.drivers.items import Shown, to_item
 from davbridge.drivers.keeping import copied
 from davbridge.drivers.moving import move
 from davbridge.drivers.protocol import Changes, Download, Item, Quota, Span, Times, Written
@@ -91,6 +91,7 @@ class GraphDriver:
         self._uploads = uploads or MemoryUploads(clock)
         self._desk = desk or Desk.alone()
         self._urls = DownloadUrls(clock)
+        self._item = Shown()
         self.follows = False
         self._contents = contents
         self._lock = threading.Lock()
@@ -152,7 +153,8 @@ class GraphDriver:
         self._quota = None
 
     def stat(self, path: DavPath) -> Item:
-        return self._shown(path, self._tree.find(path))
+        item = self._item(self._tree.find(path))
+        return _nameless(item) if path.is_root else item
 
     def knows(self, path: DavPath) -> bool:
         if self._opened is None:

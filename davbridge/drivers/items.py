@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from davbridge.drivers.protocol import Item, Kind
 from davbridge.graph.model import DriveItem
 from davbridge.mirror.tags import content_tag
@@ -19,6 +21,28 @@ def etag_of(item: DriveItem) -> str:
     return item.tag or content_tag(item)
 
 
+_MOST_KEPT = 1024
+
+
+class Shown:
+    """`to_item`, once for each object: the mirror gives the same one again and again while nothing changes.
+
+    Found by identity, and the object is kept with it, so what is kept is always that object's.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[DriveItem, Item]] = {}
+
+    def __call__(self, item: DriveItem) -> Item:
+        known = self._kept.get(id(item))
+        if known is None:
+            known = item, to_item(item)
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept = {}
+            self._kept[id(item)] = known
+        return known[1]
+
+
 def to_item(item: DriveItem) -> Item:
     """The protocol's view of a shown driveItem."""
     is_file = item.kind == "file"
@@ -28,8 +52,13 @@ def to_item(item: DriveItem) -> Item:
         kind=_KINDS[item.kind],
         size=item.size if is_file else 0,
         etag=etag_of(item) if is_file else "",
-        created=item.created.replace(microsecond=0),
-        modified=item.modified.replace(microsecond=0),
+        created=_whole(item.created),
+        modified=_whole(item.modified),
         content_type=(item.mime_type or "application/octet-stream") if is_file else "",
         stamp=item.stamp,
     )
+
+
+def _whole(moment: datetime) -> datetime:
+    """In whole seconds, as all are that come from the mirror."""
+    return moment.replace(microsecond=0) if moment.microsecond else moment

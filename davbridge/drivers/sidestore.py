@@ -106,7 +106,7 @@ class SideStore:
 
     def find(self, path: DavPath, user: str) -> SideFile | None:
         """The user's own, or everybody's, at `path`."""
-        if key_of(path) not in self._keys(path.parent):
+        if not self._any() or key_of(path) not in self._keys(path.parent):
             return None
         sql = "SELECT * FROM side_files WHERE mount = ? AND key = ? AND user IN ('', ?)"
         rows = self._database.read(sql, (self._mount, key_of(path), user))

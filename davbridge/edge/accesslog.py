@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -38,11 +39,22 @@ class AccessLog:
         user, address = environ.get("davbridge.user") or "-", environ.get("REMOTE_ADDR") or "-"
         seconds = self._clock.monotonic() - begin
         method = environ.get("REQUEST_METHOD", "-")
-        text = (
-            f"{address} {user} {method} {path[:500]} {status} {sent} bytes {seconds:.3f} s{'' if whole else ' (cut)'}"
+        log.handle(
+            _Record(
+                f"{address} {user} {method} {path[:500]} {status} {sent} bytes {seconds:.3f} s"
+                f"{'' if whole else ' (cut)'}"
+            )
         )
-        # what `log.info` does, without looking for who has called it
-        log.handle(logging.LogRecord(log.name, logging.INFO, "", 0, text, None, None))
+
+
+class _Record(logging.LogRecord):
+    """A finished line. Python's own looks for thread, process and source of each: 5 µs for what is known of all."""
+
+    _COMMON = vars(logging.LogRecord(log.name, logging.INFO, __file__, 0, "", (), None))
+
+    def __init__(self, text: str) -> None:
+        created = time.time()
+        self.__dict__.update(self._COMMON, msg=text, created=created, msecs=created % 1 * 1000)
 
 
 class _Logged:

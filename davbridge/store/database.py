@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from davbridge.errors import BridgeError, Busy, ConfigError, QuotaExceeded
+from davbridge.store.commits import Commits
 from davbridge.waiting import end_moment, moment
 
 Row = sqlite3.Row
@@ -42,8 +43,9 @@ class Database:
         self._path = path
         self._durable = durable
         self._local = threading.local()
-        self._watcher: sqlite3.Cursor | None = None
-        self._watched = 0
+        self._commits: tuple[int, Commits] | None = None
+        self._former: list[Commits] = []
+        """Not looked at any more, and kept for their files: see `commits`."""
         self._watching = threading.Lock()
         self._generation = 0
         self._inode = 0
@@ -108,7 +110,7 @@ class Database:
         with _translated():
             return self._connection().execute(sql, parameters).fetchall()
 
-    def version(self) -> tuple[int, int]:
+    def version(self) -> tuple[int, object]:
         """A value that changes with every commit to the file, by any thread of any process.
 
         Copies in memory are good while it stands still: ask for the version first and read the rows after it, since a
@@ -117,28 +119,39 @@ class Database:
         Asked once for all requests of one moment (`davbridge.waiting`).
         """
         now = moment()
-        seen: tuple[object, tuple[int, int]] | None = getattr(self._local, "seen", None)
+        seen: tuple[object, tuple[int, object]] | None = getattr(self._local, "seen", None)
         if now is not None and seen is not None and seen[0] is now:
             return seen[1]
         version = self._version()
         self._local.seen = (now, version)
         return version
 
-    def _version(self) -> tuple[int, int]:
+    def _version(self) -> tuple[int, object]:
         try:
+            known = self._commits
+            if known is None or known[0] != self._generation:
+                known = self._watch()
+            generation, commits = known
+            header = commits.header()
+            if header is not None:
+                return generation, header
             with self._watching:
-                if self._watcher is not None and self._watched != self._generation:
-                    self._watcher.connection.close()
-                    self._watcher = None
-                if self._watcher is None:
-                    self._watched = self._generation
-                    # data_version tells of the commits of other connections only, so this one never writes
-                    self._watcher = sqlite3.connect(
-                        self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-                    ).cursor()
-                return self._watched, self._watcher.execute("PRAGMA data_version").fetchall()[0][0]
+                return generation, commits.data_version()
         except sqlite3.DatabaseError as error:
             raise Busy("the bridge's state file is busy", 1.0) from error
+
+    def _watch(self) -> tuple[int, Commits]:
+        with self._watching:
+            if self._commits is None or self._commits[0] != self._generation:
+                self._unwatch()
+                self._commits = self._generation, Commits(self._path, BUSY_SECONDS)
+            return self._commits
+
+    def _unwatch(self) -> None:
+        if self._commits is not None:
+            (_, commits), self._commits = self._commits, None
+            commits.close()
+            self._former = [one for one in (*self._former, commits) if not one.is_over]
 
     def stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
         """The rows of one SELECT as they are read, from a consistent snapshot. To be closed, or read to its end.
@@ -213,9 +226,7 @@ class Database:
     def close(self) -> None:
         """Close the calling thread's connection and the watcher; others close with their threads."""
         with self._watching:
-            if self._watcher is not None:
-                self._watcher.connection.close()
-                self._watcher = None
+            self._unwatch()
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is not None:
             connection.close()

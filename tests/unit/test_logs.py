@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from davbridge.logs import LineHandler
+from davbridge.redact import RedactingFilter
 
 
 class Counting(io.StringIO):
@@ -50,6 +51,29 @@ def test_many_lines_are_one_write(log: logging.Logger, stream: Counting) -> None
         time.sleep(0.01)
     assert stream.getvalue().splitlines() == [f"line {number}" for number in range(150)]
     assert stream.writes <= 15
+
+
+def test_lines_of_all_kinds_keep_their_order(log: logging.Logger, stream: Counting) -> None:
+    """One that is made at once, since its arguments may change, does not overtake one that is made later."""
+    changing = ["now"]
+    log.info("first")
+    log.info("second: %s", changing)
+    log.info(changing)
+    changing[0] = "later"
+    log.info("third")
+    log.handlers[0].flush()
+    assert stream.getvalue() == "first\nsecond: ['now']\n['now']\nthird\n"
+
+
+def test_what_a_filter_says_counts_for_every_line(log: logging.Logger, stream: Counting) -> None:
+    """Secrets are removed, and what a filter refuses is left out, whether a line is made at once or later."""
+    log.handlers[0].addFilter(RedactingFilter())
+    log.handlers[0].addFilter(lambda record: "unwanted" not in record.getMessage())
+    log.info("unwanted")
+    log.info("with Bearer abcdefghijkl")
+    log.info("with %s", "Bearer abcdefghijkl")
+    log.handlers[0].flush()
+    assert stream.getvalue() == "with Bearer ***\nwith Bearer ***\n"
 
 
 def test_a_warning_is_written_at_once(log: logging.Logger, stream: Counting) -> None:

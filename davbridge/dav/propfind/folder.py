@@ -79,6 +79,8 @@ def write_own(request: Request, wanted: Wanted, page: Page, base: str, item: Ite
     name, shared = request.mount.name, request.shared
     locks = shared.locks.covering(name, request.path) if wanted.locks and shared.locks.any(name) else ()
     dead = shared.deadprops.get(name, request.path) if wanted.dead else None
+    if not locks and not dead:
+        return page.write_one(base + slash, item)
     return page.write(base, [item], locks, dead, leaves=[slash])
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from davbridge.dav.message import Request
 from davbridge.dav.properties import (
@@ -48,6 +48,19 @@ class Wanted:
     names_only: bool = False
     show_missing: bool = True
     folder_tags: bool = False
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Found once: what is kept of any answer is found by it."""
+        return hash((self.live, self.locks, self.quota, self.named_dead, self.all_dead, self.names_only))
+
+    @cached_property
+    def sync(self) -> tuple[str, ...]:
+        """Names of those that not every tree has."""
+        return tuple(name for name in self.live if name in SYNC)
 
     @property
     def dead(self) -> bool:

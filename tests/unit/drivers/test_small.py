@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from davbridge.clock import ManualClock
-from davbridge.drivers.items import etag_of, is_shown, to_item
+from davbridge.drivers.items import Shown, etag_of, is_shown, to_item
 from davbridge.drivers.protocol import Kind
 from davbridge.drivers.uploads import MemoryUploads, Uploads, UploadsTable
 from davbridge.emulator.hashes import quick_xor
@@ -61,6 +61,16 @@ def test_views() -> None:
         assert (view.is_folder, view.etag, view.size, view.content_type) == (True, "", 0, "")
     assert not is_shown(replace(FILE, kind="other"))
     assert not is_shown(replace(FILE, deleted=True))
+
+
+def test_what_is_shown_is_made_once_an_object() -> None:
+    """The same object gives the same item; another one its own, however many there were, and wherever they were."""
+    shown = Shown()
+    assert shown(FILE) is shown(FILE)
+    for number in range(3000):
+        assert shown(replace(FILE, size=number)).size == number
+    assert shown(FILE) == to_item(FILE)
+    assert len(shown._kept) <= 1024
 
 
 @pytest.fixture(params=["memory", "table"])
