@@ -90,7 +90,8 @@ def make_application(mounts: Sequence[Mount], shared: Shared, chunks: ChunkStore
             return body
         environ["SCRIPT_NAME"] = ""
         answer: Iterable[bytes]
-        if nextcloud and (provider := nextcloud.provider(path, environ.get("davbridge.user", ""))):
+        path, user = environ["davbridge.path"], environ.get("davbridge.user", "")
+        if nextcloud and (provider := nextcloud.provider(path, user)):
             answer = provider.custom_request_handler(environ, start_response, None)
             return answer
         answer = frame(environ, start_response)
