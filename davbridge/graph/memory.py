@@ -10,7 +10,7 @@ UNIT = 327_680
 """Fragments are multiples of this, except the last (facts: Graph §3.3)."""
 ROOM = 128 * 2**20
 """Bytes for the uploads of all processes of a bridge."""
-_MOST = 56 * 2**20
+_MOST = 54 * 2**20
 """Bytes for one upload, however alone it is: the largest fragment, and something of the next."""
 
 

@@ -15,8 +15,8 @@ from davbridge.graph.memory import UNIT
 FIRST = 32 * UNIT
 """10 MiB: what an upload begins with, as the service recommends (facts: Graph §3.3)."""
 SMALLEST = 16 * UNIT
-LARGEST = 166 * UNIT
-"""Near 52 MiB; the service takes less than 60 (facts: Graph §3.3)."""
+LARGEST = 160 * UNIT
+"""50 MiB; the service takes less than 60 (facts: Graph §3.3)."""
 SHOWN = 2 * 2**20
 """Bytes after which a client's speed is known: the first ones have been in the kernel's buffers already."""
 _GOOD_SECONDS = 4.0
