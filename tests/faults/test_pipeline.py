@@ -18,6 +18,7 @@ from davbridge.errors import BadUpstream, PreconditionFailed, QuotaExceeded
 from davbridge.graph import fragments
 from davbridge.graph.fragments import AHEAD
 from davbridge.graph.memory import UNIT
+from davbridge.graph.session import SessionGone
 from davbridge.graph.tempo import FIRST, SHOWN
 from davbridge.graph.uploads import upload
 from davbridge.paths import DavPath
@@ -159,29 +160,42 @@ def test_the_last_fragment_breaks_before_its_end(world: World, driver: GraphDriv
     assert drive.open_sessions == 0
 
 
+def test_a_session_that_goes_before_the_end(world: World, driver: GraphDriver, drive) -> None:
+    """The last part was still held back when it vanished: nothing is stored, and nobody need ask the item (502)."""
+
+    def at(position: int) -> None:
+        if position == len(LARGE):
+            eventually(lambda: any(call.operation == "get session" for call in world.emulator.calls.list()))
+
+    class Vanishing(Action):
+        def apply(self, request: Request, run: Callable[[], Response]) -> Response:
+            world.emulator.world.sessions.clear()
+            drive.drive.open_sessions.clear()
+            raise Drop
+
+    world.emulator.faults.add("put fragment", Vanishing(), nth=3)
+    with world.emulator.calls.counting() as calls, pytest.raises(SessionGone):
+        driver.put(DavPath(("a.bin",)), Body(Source(LARGE, at), len(LARGE)))
+    assert "get item" not in calls.operations
+    assert drive.read("/a.bin") == OLD
+
+
 def test_nothing_is_committed_before_the_last_look(world: World, driver: GraphDriver, drive) -> None:
-    """The last part goes when all others have been sent, and who has the place has let it go (`before_commit`)."""
+    """It is taken when the service has all fragments but the last one, which it never gets whole after a bad one."""
     seen = []
 
-    class Seeing(Action):
-        def apply(self, request: Request, run: Callable[[], Response]) -> Response:
-            seen.append("begun")
-            return run()
-
     def look() -> None:
-        seen.append("looked")
+        seen.extend(session.received for session in world.emulator.world.sessions.values())
         raise PreconditionFailed("it has changed")
 
-    world.emulator.faults.add("put fragment", Seeing(), times=3)
     tree = driver._tree
-    folder = tree.folder(DavPath(()))
+    where = tree.folder(DavPath(())).child("a.bin")
     body = Body(Source(LARGE, lambda _: None), len(LARGE))
     with pytest.raises(PreconditionFailed):
-        upload(tree.graph, folder.child("a.bin"), body, tree.desk, before_commit=look)
-    assert seen == ["begun", "begun", "begun", "looked"]
+        upload(tree.graph, where, body, tree.desk, before_commit=look)
+    assert seen == [2 * FIRST]
     assert drive.read("/a.bin") == OLD
-    world.emulator.faults.clear()
-    eventually(lambda: drive.open_sessions == 0)
+    assert drive.open_sessions == 0
 
 
 def test_the_next_upload_begins_with_more(
