@@ -68,8 +68,8 @@ def main() -> int:
                 figures.append(target.case.run(server, SCALE))
             ratio = figures[0] / figures[1]
             reached = reached and ratio >= target.ratio
-            cells = [f"{figure:,.1f}" for figure in (*figures, ratio)]
-            table.add_row(target.case.name, target.case.unit, *cells, f"{target.ratio:g}")
+            cells = [f"{figure:,.1f}" for figure in figures]
+            table.add_row(target.case.name, target.case.unit, *cells, f"{ratio:.2f}", f"{target.ratio:g}")
     console.print(table)
     console.print(
         f"Each request took {LATENCY * 1000:.0f} ms on its way, each connection carried {RATE / 1e6:.0f} MB/s."
