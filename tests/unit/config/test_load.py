@@ -174,7 +174,9 @@ def test_no_file(tmp_path: Path) -> None:
         load(tmp_path / "config.yaml")
 
 
-@pytest.mark.parametrize(("text", "message"), [(None, "cannot be read: No such file"), ("x", "has no certificate in PEM")])
+@pytest.mark.parametrize(
+    ("text", "message"), [(None, "cannot be read: No such file"), ("x", "has no certificate in PEM")]
+)
 def test_the_ca_file_of_a_cloud(tmp_path: Path, text: str | None, message: str) -> None:
     """A file that is missing or of another kind is told with its line, by each command and before anything is sent."""
     if text is not None:
