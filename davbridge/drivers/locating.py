@@ -37,7 +37,6 @@ from davbridge.graph.pasted import (
 from davbridge.graph.sites import get_root_site, get_shared_item, get_shared_site, get_site
 from davbridge.paths import ROOT, DavPath, fold
 
-
 _NO_HOST = "{host} is no host of SharePoint or OneDrive: paste an address of theirs"
 
 
