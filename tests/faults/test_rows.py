@@ -18,6 +18,8 @@ from davbridge.emulator.httpd import Request, Response
 from tests.support.dav import Answer, Dav
 from tests.support.world import MOUNTS, World
 
+pytestmark = pytest.mark.usefixtures("small_fragments")
+
 OLD, NEW = b"the old content", b"the new one"
 LARGE = bytes(range(256)) * 90_000
 """Three fragments: two of 10 MiB, and the rest."""
