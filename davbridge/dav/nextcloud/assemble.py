@@ -17,7 +17,7 @@ from davbridge.dav.refusal import Refusal
 from davbridge.dav.transfer import replaces
 from davbridge.dav.verbs import delete, mkcol, options, propfind, put
 from davbridge.killpoint import killpoint
-from davbridge.store.chunks import Chunk
+from davbridge.store.chunkfiles import Chunk
 
 WHOLE = ".file"
 """The name that stands for all chunks together."""

@@ -15,7 +15,8 @@ from davbridge.drivers.protocol import Download, Driver, Item, Kind, Quota, Span
 from davbridge.errors import AlreadyExists, Forbidden, NotFound, PreconditionFailed, Unsupported
 from davbridge.paths import DavPath
 from davbridge.redact import Secret
-from davbridge.store.chunks import Chunk, UserChunks
+from davbridge.store.chunkfiles import Chunk
+from davbridge.store.chunks import UserChunks
 
 _ALWAYS = datetime(2000, 1, 1, tzinfo=UTC)
 

@@ -14,7 +14,8 @@ from davbridge.body import Body
 from davbridge.clock import ManualClock
 from davbridge.errors import BodyTruncated, Locked, NameRefused, NotFound, QuotaExceeded
 from davbridge.store import chunks
-from davbridge.store.chunks import LEAST, ChunkStore
+from davbridge.store.chunkfiles import LEAST, held
+from davbridge.store.chunks import ChunkStore
 
 LIMIT = 10 * LEAST
 
@@ -80,7 +81,7 @@ def test_what_the_dead_have_left_is_swept(store: ChunkStore) -> None:
     (folder / ".dead.part").write_bytes(b"half")
     (folder.parent / ".dead.gone").mkdir()
     living, descriptor = store.reserve(folder, 5)
-    with chunks.held(folder, shared=True):  # somebody else adds to it
+    with held(folder, shared=True):  # somebody else adds to it
         store.sweep()
     assert files(store) == sorted([living.name, "1"])
     assert [path.name for path in folder.parent.iterdir()] == ["one"]
