@@ -89,12 +89,12 @@ def make_application(mounts: Sequence[Mount], shared: Shared, chunks: ChunkStore
             start_response(f"400 {HTTPStatus(400).phrase}", headers)
             return body
         environ["SCRIPT_NAME"] = ""
-        answer: Iterable[bytes]
         path, user = environ["davbridge.path"], environ.get("davbridge.user", "")
+        answer: Iterable[bytes]
         if nextcloud and (provider := nextcloud.provider(path, user)):
             answer = provider.custom_request_handler(environ, start_response, None)
-            return answer
-        answer = frame(environ, start_response)
+        else:
+            answer = frame(environ, start_response)
         return answer
 
     return application

@@ -26,10 +26,10 @@ def parse_destination(request: Request) -> DavPath:
         Refusal: as `destination_path`; 502 for another mount: items do not move between drives (RFC 4918 §9.8.5,
             §9.9.4).
     """
-    target, mount = destination_path(request), DavPath.parse(request.mount.path)
-    if not target.is_within(mount):
+    target = request.mount.below(destination_path(request))
+    if target is None:
         raise Refusal(502, "the Destination is outside this mount")
-    return request.spelled(target.relative_to(mount))
+    return request.spelled(target)
 
 
 def destination_path(request: Request) -> DavPath:
