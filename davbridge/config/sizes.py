@@ -10,7 +10,7 @@ _UNITS = {"M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 def read_size(value: Any) -> Any:
-    """Bytes (units count in 1024), or None for `off`.
+    """Bytes: of a text with a unit (they count in 1024), or as a number; None for `off`.
 
     Raises:
         ValueError: it is no size, or too small a one to be of use.

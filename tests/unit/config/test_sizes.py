@@ -9,10 +9,17 @@ from davbridge.config.sizes import read_size
 
 @pytest.mark.parametrize(
     ("text", "size"),
-    [("10G", 10 << 30), ("64M", 64 << 20), ("1.5 GiB", 3 << 29), ("2t", 2 << 40), ("100 MB", 100 << 20)],
+    [
+        ("10G", 10 << 30),
+        ("64M", 64 << 20),
+        ("1.5 GiB", 3 << 29),
+        ("2t", 2 << 40),
+        ("100 MB", 100 << 20),
+        (64 << 20, 64 << 20),
+    ],
 )
-def test_sizes(text: str, size: int) -> None:
-    """Units count in 1024, with or without their ends."""
+def test_sizes(text: object, size: int) -> None:
+    """Units count in 1024, with or without their ends; a number is bytes, as a dumped configuration has them."""
     assert read_size(text) == size
 
 
