@@ -20,7 +20,7 @@ from rich.table import Table
 
 from bench.cases import Case, Scale, download, read_ranges, store_small, upload
 from bench.mirror import Emulated
-from bench.servers import Server, bridge, emulated, rclone
+from bench.servers import bridge, emulated, rclone
 
 LATENCY, RATE = 0.08, 20e6
 SCALE = Scale(big=256 * 2**20, small_files=200, ranges=100, repeats=3)
@@ -42,12 +42,6 @@ TARGETS = (
 )
 
 
-def _warm(server: Server) -> None:
-    """Each worker has been asked: the hash of a password and the first sign-in are no part of a transfer."""
-    for connection in [server.connect() for _ in range(16)]:
-        connection.request("PROPFIND", server.path("/"), headers="Depth: 0\r\n")
-
-
 def main() -> int:
     """Print the ratios; exit status 1 when one of them is below its target."""
     console = Console()
@@ -59,7 +53,7 @@ def main() -> int:
         emulator = stack.enter_context(emulated())
         servers = [stack.enter_context(bridge(folder, emulator)), stack.enter_context(rclone(folder, emulator))]
         for server in servers:
-            _warm(server)
+            server.warm()
         Emulated(emulator).tell("/line", latency=LATENCY, rate=RATE)
         for target in TARGETS:
             figures = []

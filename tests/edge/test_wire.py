@@ -74,6 +74,26 @@ def connect(server: EdgeServer) -> socket.socket:
     return socket.create_connection((host, int(port)), timeout=10)
 
 
+def environ_of(request: bytes) -> dict[str, Any]:
+    """What an application gets of it; the request ends its connection."""
+    seen: list[dict[str, Any]] = []
+
+    def look(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        seen.append(environ)
+        start_response("200 OK", [("Content-Length", "0")])
+        return []
+
+    other = make_server(look, ["127.0.0.1:0"], limits=Limits(threads=2))
+    other.start()
+    with connect(other) as connection:
+        connection.sendall(request)
+        while connection.recv(4096):
+            pass
+    other.drain(1)
+    (environ,) = seen
+    return environ
+
+
 @pytest.fixture
 def exchange(server: EdgeServer) -> Exchange:
     """Send bytes, end our side, return all that comes back."""
@@ -122,23 +142,10 @@ def test_unclear_framing_is_refused(exchange: Exchange, application: Application
     assert application.seen == []
 
 
-def test_underscores_do_not_pass_for_hyphens(server: EdgeServer) -> None:
+def test_underscores_do_not_pass_for_hyphens() -> None:
     """A header with an underscore is dropped: WSGI could not tell it from the one with a hyphen."""
-    seen: list[dict[str, Any]] = []
-
-    def look(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        seen.append(environ)
-        start_response("200 OK", [("Content-Length", "0")])
-        return []
-
-    other = make_server(look, ["127.0.0.1:0"], limits=Limits(threads=2))
-    other.start()
-    with connect(other) as connection:
-        connection.sendall(b"GET / HTTP/1.1\r\nHost: h\r\nX_Forwarded_Proto: https\r\nConnection: close\r\n\r\n")
-        while connection.recv(4096):
-            pass
-    other.drain(1)
-    assert "HTTP_X_FORWARDED_PROTO" not in seen[0]
+    environ = environ_of(b"GET / HTTP/1.1\r\nHost: h\r\nX_Forwarded_Proto: https\r\nConnection: close\r\n\r\n")
+    assert "HTTP_X_FORWARDED_PROTO" not in environ
 
 
 def test_bodies(exchange: Exchange) -> None:
@@ -304,21 +311,8 @@ def test_old_and_absolute_forms(exchange: Exchange, application: Application) ->
 @pytest.mark.parametrize("target", [b"http://h/a%20b?q", b"HTTP://h/a%20b?q", b"/a%20b?q"])
 def test_the_path_of_a_target(target: bytes) -> None:
     """It is the same whichever way the target is written, so that no middleware is passed by."""
-    seen: list[dict[str, Any]] = []
-
-    def look(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        seen.append(environ)
-        start_response("200 OK", [("Content-Length", "0")])
-        return []
-
-    other = make_server(look, ["127.0.0.1:0"], limits=Limits(threads=2))
-    other.start()
-    with connect(other) as connection:
-        connection.sendall(b"GET " + target + b" HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
-        while connection.recv(4096):
-            pass
-    other.drain(1)
-    assert (seen[0]["PATH_INFO"], seen[0]["QUERY_STRING"]) == ("/a b", "q")
+    environ = environ_of(b"GET " + target + b" HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+    assert (environ["PATH_INFO"], environ["QUERY_STRING"]) == ("/a b", "q")
 
 
 def test_large_headers(exchange: Exchange) -> None:
