@@ -7,6 +7,7 @@ is the listeners and what they serve at the moment. The parts are made in `parts
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ from davbridge.drivers.recovery import Recovery
 from davbridge.edge import EdgeServer, Leaving, Limits, tls_context
 from davbridge.edge.accesslog import AccessLog
 from davbridge.edge.forwarded import Forwarded
-from davbridge.edge.metrics import MetricsPage
+from davbridge.edge.metrics import Gauge, MetricsPage
 from davbridge.figures import figures
 from davbridge.mirror.folder import Mirrors
 from davbridge.mirror.pollers import Pollers
@@ -33,6 +34,7 @@ from davbridge.parts.policies import DriverParts, locked, make_driver
 from davbridge.parts.statuspage import status_page
 from davbridge.parts.trees import state_name, tree_of
 from davbridge.push import NotifyEndpoint, SubscriptionTable, is_public
+from davbridge.seeking import Seeker
 from davbridge.store.chunks import ChunkStore
 from davbridge.store.database import Database
 from davbridge.tokens import SignedInAccount, Upkeep
@@ -190,12 +192,18 @@ def _compose(config: Config, ground: Ground, front: Front, former: Bridge | None
     if proxy:
         application = Forwarded(application, proxy.trusted)
     application = AccessLog(application, clock)
+    seeker = Seeker(drivers, clock)
+
+    def all_figures() -> Iterator[Gauge]:
+        seeker.seek()
+        return figures(drivers, accounts, graphs, seeker.not_found)
+
     return Bridge(
         config,
         ground,
         front,
         application,
-        MetricsPage(lambda: figures(drivers, accounts, graphs)),
+        MetricsPage(all_figures),
         gate,
         drivers,
         list(overlays.values()),
