@@ -23,6 +23,7 @@ from davbridge.cli.telling import tell
 from davbridge.cli.writing import write_probe
 from davbridge.clock import SystemClock
 from davbridge.config import Config, load
+from davbridge.config.exposed import exposed
 from davbridge.edge.certificate import shown
 from davbridge.errors import BridgeError
 from davbridge.tokens import AccountReport
@@ -70,7 +71,7 @@ def look_over(path: Path, *, as_json: bool = False, write: bool = False, shown_a
         accounts = account_reports(bridge)
     finally:
         bridge.close()
-    tls = list(_tls(config))
+    tls, secrets = list(_tls(config)), exposed(config)
     well = all(one.ok for one in hosts) and all(one.state == "ok" for one in accounts.values())
     worst = max((one.status for one in findings), default=0) or int(not well)
     if as_json:
@@ -79,12 +80,15 @@ def look_over(path: Path, *, as_json: bool = False, write: bool = False, shown_a
             "ok": worst == 0,
             "hosts": [asdict(one) for one in hosts],
             "tls": [{"level": level, "message": message} for level, message in tls],
+            "exposed": secrets,
             "accounts": as_json_(accounts),
             "policies": [asdict(one) for one in findings],
         }
         click.echo(json.dumps(told))
         return worst
     tell(f"ok   configuration {shown_as or path}")
+    for message in secrets:
+        tell(f"WARN {message}")
     for level, message in tls:
         tell(f"{level:4} {message}")
     for host in hosts:
