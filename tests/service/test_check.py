@@ -216,6 +216,19 @@ def test_a_secret_that_everybody_can_read(config: Path, caplog: pytest.LogCaptur
     assert done.returncode == 0
 
 
+def test_a_new_secret_is_tried(config: Path, emulator: Emulator) -> None:
+    """A token that was got with the former one hides no mistake in it, and a good one is taken."""
+    assert run("check", "--config", str(config)).returncode == 0
+    file = Path(load(config).accounts["contoso"].client_secret.file)  # type: ignore[union-attr, arg-type]
+    good = file.read_text()
+    file.write_text("wrong")
+    done = run("check", "--config", str(config))
+    assert done.returncode == 78
+    assert done.stdout.count("the client secret is wrong") == 2, "once for each policy"
+    file.write_text(good)
+    assert run("check", "--config", str(config)).returncode == 0
+
+
 def test_one_mistake_of_an_account(config: Path) -> None:
     """It fails each of its policies, which all end alike and name the same remedy."""
 
