@@ -160,7 +160,7 @@ NO_SUCH_IDENTITY = (
     "this machine has no identity with the client id {client_id}: compare `client_id` with that of its user-assigned "
     "identity (not the object id), or leave it out for the machine's own"
 )
-NO_OWN_IDENTITY = "this machine's own identity is switched off: switch it on in Azure, or set `client_id` to that of a user-assigned one"
+NO_OWN_IDENTITY = "this machine's own identity is switched off: switch it on, or name another one by `client_id`"
 """Azure says `Identity not found` of both (facts: Graph §10.9)."""
 
 LOOP = 50196
