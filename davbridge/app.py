@@ -7,6 +7,7 @@ is the listeners and what they serve at the moment. The parts are made in `parts
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ from davbridge.drivers.recovery import Recovery
 from davbridge.edge import EdgeServer, Leaving, Limits, tls_context
 from davbridge.edge.accesslog import AccessLog
 from davbridge.edge.forwarded import Forwarded
-from davbridge.edge.metrics import MetricsPage
+from davbridge.edge.metrics import Gauge, MetricsPage
 from davbridge.figures import figures
 from davbridge.mirror.folder import Mirrors
 from davbridge.mirror.pollers import Pollers
@@ -33,6 +34,7 @@ from davbridge.parts.policies import DriverParts, locked, make_driver
 from davbridge.parts.statuspage import status_page
 from davbridge.parts.trees import state_name, tree_of
 from davbridge.push import NotifyEndpoint, SubscriptionTable, is_public
+from davbridge.seeking import Seeker
 from davbridge.store.chunks import ChunkStore
 from davbridge.store.database import Database
 from davbridge.tokens import SignedInAccount, Upkeep
@@ -60,6 +62,8 @@ class Bridge:
     recovery: Recovery
     page: StatusPage | None
     chunks: ChunkStore
+    people: dict[str, str]
+    """Whose sign-in each account had when the bridge was put together: the drives are that person's."""
     same: frozenset[str] = frozenset()
     """The policies whose tree and account are those of the bridge before."""
     certificate: ssl.SSLContext | None = None
@@ -152,7 +156,8 @@ def _compose(config: Config, ground: Ground, front: Front, former: Bridge | None
     accounts, graphs = microsoft.accounts, microsoft.graphs
     parts = DriverParts(ground, Pollers(clock), channels(config, ground))
     drivers = {name: make_driver(name, one, graphs[one.account], parts) for name, one in config.policies.items()}
-    same = _follow(config, drivers, former) if former is not None else frozenset()
+    people = {name: account.person for name, account in accounts.items()}
+    same = _follow(config, drivers, former, people) if former is not None else frozenset()
     names = {name: state_name(database, name, tree_of(policy)) for name, policy in config.policies.items()}
     overlays = {
         name: Overlay(
@@ -190,12 +195,18 @@ def _compose(config: Config, ground: Ground, front: Front, former: Bridge | None
     if proxy:
         application = Forwarded(application, proxy.trusted)
     application = AccessLog(application, clock)
+    seeker = Seeker(drivers, clock)
+
+    def all_figures() -> Iterator[Gauge]:
+        seeker.seek()
+        return figures(drivers, accounts, graphs, seeker.not_found)
+
     return Bridge(
         config,
         ground,
         front,
         application,
-        MetricsPage(lambda: figures(drivers, accounts, graphs)),
+        MetricsPage(all_figures),
         gate,
         drivers,
         list(overlays.values()),
@@ -206,18 +217,25 @@ def _compose(config: Config, ground: Ground, front: Front, former: Bridge | None
         Recovery(ground.desks.journal, drivers, clock),
         page,
         chunks,
+        people,
         same,
     )
 
 
-def _follow(config: Config, drivers: dict[str, GraphDriver], former: Bridge) -> frozenset[str]:
-    """Let drivers know what those before them have found; the policies whose tree and account are the same."""
+def _follow(
+    config: Config, drivers: dict[str, GraphDriver], former: Bridge, people: Mapping[str, str]
+) -> frozenset[str]:
+    """Let drivers know what those before them have found; the policies whose tree and account are the same.
+
+    Another person in the same account (`login --replace-account`) has other drives.
+    """
     same = set()
     for name, driver in drivers.items():
         new, old = config.policies[name], former.config.policies.get(name)
         if old is None or tree_of(new) != tree_of(old):
             continue
-        if config.accounts[new.account] == former.config.accounts[old.account]:
+        same_person = people[new.account] == former.people[old.account]
+        if same_person and config.accounts[new.account] == former.config.accounts[old.account]:
             driver.follow(former.drivers[name])
             same.add(name)
     return frozenset(same)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import get_args
 
@@ -17,13 +17,16 @@ _STATES = ("new", "first", "live", "resync", "merge", "merging", "none")
 
 
 def figures(
-    drivers: Mapping[str, GraphDriver], accounts: Mapping[str, SignedInAccount], graphs: Mapping[str, Graph]
+    drivers: Mapping[str, GraphDriver],
+    accounts: Mapping[str, SignedInAccount],
+    graphs: Mapping[str, Graph],
+    not_found: Collection[str] = (),
 ) -> Iterator[Gauge]:
-    """Of every account, and of every policy whose drive has been found; nobody is asked for the others.
+    """Of every account, and of every policy whose drive this process has found. Nobody is asked.
 
-    `graphs` by the accounts' names.
+    `graphs` by the accounts' names; `not_found`: the policies whose drive was sought in vain (`seeking`).
     """
-    yield from _policies(drivers)
+    yield from _policies(drivers, not_found)
     yield from _accounts(accounts)
     for name, graph in graphs.items():
         yield Gauge(
@@ -34,16 +37,17 @@ def figures(
         )
 
 
-def _policies(drivers: Mapping[str, GraphDriver]) -> Iterator[Gauge]:
+def _policies(drivers: Mapping[str, GraphDriver], not_found: Collection[str]) -> Iterator[Gauge]:
     for name, driver in drivers.items():
         try:
             report = driver.report() if driver.is_open else None
         except BridgeError:
             report = None
         labels = {"policy": name}
-        yield Gauge(
-            "davbridge_policy_found", "1 when the policy's drive has been found.", labels, float(report is not None)
-        )
+        if driver.is_open or name in not_found:  # else another worker knows better
+            yield Gauge(
+                "davbridge_policy_found", "1 when the policy's drive has been found.", labels, float(driver.is_open)
+            )
         if (kept := driver.kept) is not None:
             yield Gauge("davbridge_cache_bytes", "Size of the contents that are kept on disk.", labels, kept)
         if report is None:

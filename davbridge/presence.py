@@ -25,6 +25,8 @@ from davbridge.durable import write_atomically
 
 _LOCK, _OUTCOME = "serving.lock", "reload.json"
 _STEP = 0.05
+RELOAD_SECONDS = 150.0
+"""How long to wait for a reload: longer than the bridge itself waits for its workers."""
 
 
 @dataclass(frozen=True)

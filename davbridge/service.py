@@ -20,6 +20,7 @@ from davbridge.app import build
 from davbridge.claim import Claim
 from davbridge.clock import SystemClock
 from davbridge.config import Config
+from davbridge.config.exposed import exposed
 from davbridge.errors import BridgeError
 from davbridge.reloads import Reloads, notify
 from davbridge.running import Running, probe
@@ -89,6 +90,8 @@ def warn(config: Config) -> None:
     """Say what is allowed and probably not meant."""
     if not config.users:
         log.warning("there are no users: nobody gets in; add one under `users`")
+    for told in exposed(config):
+        log.warning("%s", told)
 
 
 def call_on(act: Callable[[], None], *signals: signal.Signals) -> None:

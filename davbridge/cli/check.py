@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,9 +23,10 @@ from davbridge.cli.telling import tell
 from davbridge.cli.writing import write_probe
 from davbridge.clock import SystemClock
 from davbridge.config import Config, load
+from davbridge.config.exposed import exposed
 from davbridge.edge.certificate import shown
 from davbridge.errors import BridgeError
-from davbridge.tokens import AccountReport
+from davbridge.tokens import METHODS, AccountReport
 
 _SECONDS = 30.0
 _SOON = timedelta(days=30)
@@ -66,11 +67,11 @@ def look_over(path: Path, *, as_json: bool = False, write: bool = False, shown_a
     hosts = list(reach(config))
     bridge = build(config, SystemClock())
     try:
-        findings = list(_policies(bridge, config, write=write))
+        findings = list(_policies(bridge, config, _refused(bridge), write=write))
         accounts = account_reports(bridge)
     finally:
         bridge.close()
-    tls = list(_tls(config))
+    tls, secrets = list(_tls(config)), exposed(config)
     well = all(one.ok for one in hosts) and all(one.state == "ok" for one in accounts.values())
     worst = max((one.status for one in findings), default=0) or int(not well)
     if as_json:
@@ -79,12 +80,15 @@ def look_over(path: Path, *, as_json: bool = False, write: bool = False, shown_a
             "ok": worst == 0,
             "hosts": [asdict(one) for one in hosts],
             "tls": [{"level": level, "message": message} for level, message in tls],
+            "exposed": secrets,
             "accounts": as_json_(accounts),
             "policies": [asdict(one) for one in findings],
         }
         click.echo(json.dumps(told))
         return worst
     tell(f"ok   configuration {shown_as or path}")
+    for message in secrets:
+        tell(f"WARN {message}")
     for level, message in tls:
         tell(f"{level:4} {message}")
     for host in hosts:
@@ -102,11 +106,33 @@ def look_over(path: Path, *, as_json: bool = False, write: bool = False, shown_a
     return worst
 
 
-def _policies(bridge: Bridge, config: Config, *, write: bool) -> Iterator[Finding]:
+def _refused(bridge: Bridge) -> dict[str, BridgeError]:
+    """The accounts of applications that get no token with what is in the file now, and why.
+
+    A token that was got before would hide a wrong secret or certificate until it ends.
+    """
+    refused: dict[str, BridgeError] = {}
+    for name, account in bridge.accounts.items():
+        if METHODS[account.settings.method].needs_person:
+            continue
+        try:
+            with deadline.within(bridge.ground.clock, _SECONDS):
+                account.renew()
+        except BridgeError as error:
+            refused[name] = error
+    return refused
+
+
+def _policies(bridge: Bridge, config: Config, refused: Mapping[str, BridgeError], *, write: bool) -> Iterator[Finding]:
     """Each policy's finding. One mistake of an account fails all of its policies: they end alike, with one remedy."""
     failed: dict[str, Finding] = {}
     for name in bridge.drivers:
-        found = _policy(bridge, config, name, write=write)
+        account = config.policies[name].account
+        error = refused.get(account)
+        if error is None:
+            found = _policy(bridge, config, name, write=write)
+        else:
+            found = Finding(name, False, str(error), remedy(error, account), status=error.exit_status)
         if not found.ok:
             first = failed.setdefault(found.message, found)
             # an account tells its mistake once as such, and then as something to wait for

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import shlex
+import signal
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -45,6 +46,8 @@ def demo(port: int | None, as_json: bool, verbose: bool) -> None:
     from davbridge.emulator import Emulator  # noqa: PLC0415 - only the demo has the emulator
 
     configure_logging(logging.INFO if verbose else logging.WARNING)
+    # its terminal was closed: it ends as by SIGTERM, and leaves nothing
+    signal.signal(signal.SIGHUP, lambda number, frame: signal.raise_signal(signal.SIGTERM))
     port = _free_port(port)
     password = make_password()
     with tempfile.TemporaryDirectory(prefix="davbridge-demo-") as name, Emulator.start() as emulator:

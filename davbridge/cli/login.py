@@ -16,6 +16,7 @@ from davbridge.cli.visitor import TerminalVisitor
 from davbridge.clock import SystemClock
 from davbridge.config import Config, load
 from davbridge.errors import BridgeError, ConfigError
+from davbridge.presence import RELOAD_SECONDS, reload
 
 _SECONDS = 30.0
 
@@ -41,10 +42,27 @@ def login(config_file: Path | None, account: str | None, paste: bool, replace_ac
     tell(f"{account} asks for:")
     who = sign_in_to(config, account, SystemClock(), TerminalVisitor(paste=paste), replace_account=replace_account)
     tell(f"{account}: signed in as {who}")
-    if replace_account:
-        tell("A bridge that runs still knows the former account's drives: restart it.")
+    failed = _handed_over(config) if replace_account else 0
     if look:
-        sys.exit(_look(config, account))
+        failed = max(failed, _look(config, account))
+    sys.exit(failed)
+
+
+def _handed_over(config: Config) -> int:
+    """Have a bridge that runs look the account's drives up anew: it knows the former person's. 1 when it has not."""
+    again = "until `davbridge reload` or a restart it shows the former account's drives"
+    try:
+        outcome = reload(config.state.folder(), RELOAD_SECONDS)
+    except OSError as error:
+        tell(f"A bridge runs, and could not be told ({error.strerror}): {again}.", err=True)
+        return 1
+    if outcome is None:
+        return 0
+    if outcome.status == 0:
+        tell("The bridge that runs has looked the account's drives up anew.")
+        return 0
+    tell(f"The bridge that runs could not look the account's drives up, and {again}: {outcome.message}", err=True)
+    return 1
 
 
 def _look(config: Config, account: str) -> int:

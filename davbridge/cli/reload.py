@@ -15,10 +15,8 @@ from davbridge.cli.telling import tell
 from davbridge.config import load
 from davbridge.config.model import State
 from davbridge.errors import BridgeError, ConfigError
+from davbridge.presence import RELOAD_SECONDS
 from davbridge.presence import reload as ask
-
-_SECONDS = 150.0
-"""Longer than the bridge itself waits for its workers."""
 
 
 @click.command()
@@ -37,7 +35,7 @@ def reload(config_file: Path | None) -> None:
         # the bridge is asked all the same: its log shall say why it goes on with the former one
         mistake, folder = error, _folder(path)
     try:
-        outcome = ask(folder, _SECONDS)
+        outcome = ask(folder, RELOAD_SECONDS)
     except OSError as error:
         raise BridgeError(f"the bridge on {folder} cannot be told: {error.strerror}") from None
     if outcome is None and mistake is not None:

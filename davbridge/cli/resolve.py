@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from textwrap import indent
 from typing import Any
@@ -12,6 +13,7 @@ import click
 
 from davbridge import deadline
 from davbridge.accounts import scopes
+from davbridge.cli.mounted import Mounted, mounted
 from davbridge.cli.options import config_option, find_config
 from davbridge.cli.proposal import Folder, find_folder, name_for, policy_for, unfit
 from davbridge.cli.session import SECONDS, graph_of
@@ -51,12 +53,22 @@ def resolve(config_file: Path | None, account: str | None, as_json: bool, url: s
             tell(f"davbridge: {error}", err=True)
         sys.exit(1)
     entry = _entry(config, folder, policy) if policy else {}
+    there = mounted(config, name, folder)
     if as_json:
         click.echo(
-            json.dumps({"ok": True, "url": pasted.url, **_facts(name, folder), "policy": entry, "message": hint})
+            json.dumps(
+                {
+                    "ok": True,
+                    "url": pasted.url,
+                    **_facts(name, folder),
+                    "mounted": asdict(there) if there else None,
+                    "policy": entry,
+                    "message": hint,
+                }
+            )
         )
     else:
-        _show(name, folder, entry, hint)
+        _show(name, folder, there, entry, hint)
 
 
 def _choose(config: Config, pasted: Pasted) -> str:
@@ -127,7 +139,7 @@ def _facts(account: str, folder: Folder) -> dict[str, Any]:
     }
 
 
-def _show(account: str, folder: Folder, entry: dict[str, Any], hint: str) -> None:
+def _show(account: str, folder: Folder, there: Mounted | None, entry: dict[str, Any], hint: str) -> None:
     drive = folder.drive
     lines = []
     if folder.site:
@@ -141,10 +153,13 @@ def _show(account: str, folder: Folder, entry: dict[str, Any], hint: str) -> Non
     if folder.file:
         lines.append(("file", f"{folder.file}: a policy shows its folder"))
     lines.append(("account", account))
+    if there:
+        lines.append(("mounted", f"already, at {there.path}, by the policy {there.policy}"))
     for name, value in lines:
         tell(f"{name:9} {value}")
     if entry:
-        tell("\nTo paste below `policies:`, with your own mount and users:\n")
+        paste = "For a second mount of it, paste" if there else "To paste"
+        tell(f"\n{paste} below `policies:`, with your own mount and users:\n")
         click.echo(indent(text(entries(entry)), "  "))
     else:
         tell(f"\nThere is no policy for it: {hint}")

@@ -1,5 +1,5 @@
-"""A Microsoft Graph and Entra to try the bridge on: prints its addresses, and serves until SIGTERM, Ctrl-C or end of
-standard input.
+"""A Microsoft Graph and Entra to try the bridge on: prints its addresses, and serves until SIGTERM, SIGHUP, Ctrl-C or
+end of standard input.
 
 `--latency-ms 80 --rate-mb 20` puts it at the end of a line that is as long and as narrow as one to Microsoft.
 """
@@ -35,7 +35,8 @@ def main() -> int:
     def on_signal(number: int, frame: FrameType | None) -> None:
         stop.set()
 
-    signal.signal(signal.SIGTERM, on_signal)
+    for one in (signal.SIGTERM, signal.SIGHUP):  # SIGHUP: its terminal was closed
+        signal.signal(one, on_signal)
     with Emulator.start() as emulator:
         emulator.line.set(given.latency_ms / 1000, given.rate_mb * 1e6)
         facts = emulator.facts()

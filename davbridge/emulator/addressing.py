@@ -71,7 +71,8 @@ def resolve(world: World, path: str, user: str) -> Target:
     if re.fullmatch(r"/me/drives", path):
         return Target(collection=delegated(user) or "drives")
     if found := re.match(r"/me/drive(?=/|$|:)", path):
-        return _in_drive(world.drives["business"], path[found.end() :], delegated(user))
+        own = world.drives[world.own_drives.get(user, "business")]
+        return _in_drive(own, path[found.end() :], delegated(user))
     if path == "/me":
         return Target(collection=delegated(user) or "me")
     if found := re.match(r"/users/([^/]+)/drive(s$|(?=/|$))", path):

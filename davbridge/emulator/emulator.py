@@ -220,6 +220,7 @@ class Emulator:
         self.world.quirks = Quirks()
         self.line.set(0, 0)
         self.world.claims_challenge = ""
+        self.world.own_drives.clear()
         self.faults.clear()
         self.calls.clear()
         self.calls.leaks.clear()

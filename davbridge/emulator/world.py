@@ -142,6 +142,8 @@ class World:
     """What is registered for the application, as the tokens below."""
     federated_tokens: set[str] = field(default_factory=set)
     secret_expired: bool = False
+    own_drives: dict[str, str] = field(default_factory=dict)
+    """Which drive is a person's `/me/drive`; everybody else's is `business`."""
     identities: set[str] = field(default_factory=set)
     identity_header: str = field(default_factory=lambda: secret(12))
     key: bytes = field(default_factory=lambda: secrets.token_bytes(32))

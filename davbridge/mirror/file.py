@@ -44,6 +44,8 @@ class MirrorFile:
         self.clock = clock
         self.path = path
         self._fence = fence
+        self.is_polled = True
+        """Whether somebody asks for changes; false with `poll: 0`."""
         self._numbers: dict[str, int] = {}
         self._lock = threading.Lock()
         self._looked = 0.0
@@ -225,7 +227,7 @@ class MirrorFile:
         with self._lock:
             if self._database.generation != generation or self.is_lost:
                 return
-            log.error("the mirror is damaged and is built anew: %s", error)
+            log.error("the mirror %s is damaged and is built anew: %s", self.path.name, error)
             try:
                 with self._alone():
                     if not self._database.is_elsewhere() and not self._is_unmade(error):
@@ -234,7 +236,9 @@ class MirrorFile:
                     self._forget()
                     self._create()
             except (Damaged, QuotaExceeded, OSError) as again:
-                log.error("the mirror cannot be kept, so Microsoft is asked for everything: %s", again)
+                log.error(
+                    "the mirror %s cannot be kept, so Microsoft is asked for everything: %s", self.path.name, again
+                )
                 self._forget()
                 self._lost_until = self.clock.monotonic() + _LOST_SECONDS
 
@@ -253,11 +257,11 @@ class MirrorFile:
                 self._forget()
                 self._lost_until = self.clock.monotonic() + _LOST_SECONDS
                 return
-            log.warning("the mirror can be kept again")
+            log.warning("the mirror %s can be kept again", self.path.name)
             self._lost_until = 0.0
 
     def _reopen(self) -> None:
-        log.warning("the mirror's file is gone: it is made anew")
+        log.warning("the mirror's file %s is gone: it is made anew", self.path.name)
         with self._lock:
             self._forget()
         self._prepare()

@@ -123,11 +123,13 @@ class Poller:
             self._sync.round(self._stop)
         except Unsupported:
             if not failures:
-                log.warning("delta is not to be had for a drive: its folders are read again every 15 seconds")
+                log.warning(
+                    "delta is not to be had for drive %s: its folders are read again every 15 seconds", self._sync.name
+                )
             return _UNAVAILABLE_SECONDS, failures + 1
         except BridgeError as error:
             if not failures:
-                log.warning("changes could not be asked for: %s", error)
+                log.warning("changes of drive %s could not be asked for: %s", self._sync.name, error)
             if isinstance(error, NeedsSignIn):
                 # the account knows without asking Microsoft, and a new sign-in shall be seen at once
                 return None, failures + 1

@@ -44,6 +44,7 @@ class Pollers:
                 watch = Watch(file, self._clock, lambda: sync.standing)
                 poller = Poller(sync, watch, self._clock, Pace(busy=busy), channel) if busy else None
                 known = self._known[file.path] = (sync, watch, poller)
+                file.is_polled = poller is not None
                 if self._running and poller:
                     poller.start()
         watch = known[1]

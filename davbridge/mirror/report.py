@@ -14,7 +14,7 @@ _WORDS = {
     "resync": "live, and being enumerated anew",
     "merge": "live, and enumerated anew",
     "merging": "enumerated anew, and taking it in",
-    "none": "no delta here: folders are read again when they are asked for",
+    "none": "no delta: folders are read again when they are asked for",
 }
 
 
@@ -49,7 +49,7 @@ def report_of(file: MirrorFile, drive_id: str) -> MirrorReport:
     rows = file.read("SELECT count(*) FROM items WHERE drive = ?", (number,))
     size = sum(path.stat().st_size for path in (file.path, file.path.with_suffix(".sqlite-wal")) if path.exists())
     return MirrorReport(
-        standing.phase,
+        standing.phase if file.is_polled else "none",
         standing.is_live(now),
         rows[0][0] if rows else 0,
         standing.seen if standing.next else 0,

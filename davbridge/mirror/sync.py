@@ -46,7 +46,7 @@ class DeltaSync:
         self._graph = graph
         self._drive_id = drive_id
         self._file = file
-        self._name = name
+        self.name = name
 
     @property
     def standing(self) -> Standing:
@@ -86,7 +86,7 @@ class DeltaSync:
                 self._finish(standing)
                 return told
             if standing.pages % _LOUD_PAGES == 0:
-                log.info("drive %s: %d items so far", self._name, standing.seen)
+                log.info("drive %s: %d items so far", self.name, standing.seen)
         return told
 
     def _page(self, link: str) -> DeltaPage:
@@ -102,7 +102,7 @@ class DeltaSync:
     def _finish(self, standing: Standing) -> None:
         """Tidy up after a round."""
         if standing.pages > 1:
-            log.info("drive %s: %d items in %d pages", self._name, standing.seen, standing.pages)
+            log.info("drive %s: %d items in %d pages", self.name, standing.seen, standing.pages)
         number = self._file.number(self._drive_id)
         if self._file.read("SELECT 1 FROM staged WHERE drive = ? LIMIT 1", (number,)):
             clear_stage(self._file, number)
@@ -143,7 +143,7 @@ class DeltaSync:
     def _again(self, standing: Standing, link: str) -> Standing:
         """Enumerate from `link`: beside what stands, if that was ever whole."""
         if standing.phase != "new":
-            log.info("drive %s must be enumerated anew", self._name)
+            log.info("drive %s must be enumerated anew", self.name)
         phase = "resync" if standing.synced else "first"
         message = "enumerating anew" if standing.synced else ""
         clear_stage(self._file, self._file.number(self._drive_id))

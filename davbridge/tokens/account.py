@@ -225,6 +225,15 @@ class SignedInAccount:
         self._refusal = _Refusal(error, until, self.store.stamp(self.settings.name))
 
     @property
+    def person(self) -> str:
+        """Which person's sign-in is kept, as a key to compare; empty for an application, and where nobody can tell."""
+        try:
+            person = self.store.peek(self.settings.name).person
+        except BridgeError:
+            return ""
+        return person.key if person else ""
+
+    @property
     def refusal(self) -> str:
         """What somebody must mend, while it is believed; empty when nothing is known."""
         error = self._believed()

@@ -156,6 +156,13 @@ FOR_APPS = dict.fromkeys(
 )
 """Where nobody signs in; other codes that a person would mend are told in Microsoft's words."""
 
+NO_SUCH_IDENTITY = (
+    "this machine has no identity with the client id {client_id}: compare `client_id` with that of its user-assigned "
+    "identity (not the object id), or leave it out for the machine's own"
+)
+NO_OWN_IDENTITY = "this machine's own identity is switched off: switch it on, or name another one by `client_id`"
+"""Azure says `Identity not found` of both (facts: Graph §10.9)."""
+
 LOOP = 50196
 """The one code of `TIME` after which each question makes it longer."""
 

@@ -26,11 +26,11 @@ class Expiry:
         return next((days for days in DAYS if self.ends - now <= timedelta(days=days)), None)
 
     def sentence(self, now: datetime) -> str:
-        left = (self.ends - now) / timedelta(days=1)
-        if left <= 0:
+        if self.ends <= now:
             return f"{self.what} expired on {self.ends:%Y-%m-%d}: {self.mend}"
-        days = "a day" if left <= 1 else f"{left:.0f} days"
-        return f"{self.what} expires on {self.ends:%Y-%m-%d}, in {days}: {self.mend}"
+        days = (self.ends.date() - now.date()).days  # as people count them from the date beside it
+        when = ("today", "tomorrow")[days] if days < 2 else f"in {days} days"
+        return f"{self.what} expires on {self.ends:%Y-%m-%d}, {when}: {self.mend}"
 
 
 def expiry(settings: AccountSettings) -> Expiry | None:

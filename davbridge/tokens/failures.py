@@ -61,6 +61,9 @@ def failure(settings: AccountSettings, result: Mapping[str, Any], *, needs_perso
         .strip()
     )
     text = redact(text)[:300] or error or "no reason given"
+    if settings.method == "managed_identity" and "identity not found" in text.lower():
+        missing = advice.NO_SUCH_IDENTITY if settings.client_id else advice.NO_OWN_IDENTITY
+        return ConfigError(f"{prefix}{missing.format(client_id=settings.client_id)}")
     if error in _PASSING:
         return Busy(f"{prefix}the Microsoft sign-in service is unavailable for now")
     if error in _SETUP or not needs_person:

@@ -152,6 +152,45 @@ def test_use_the_same_account_as_last_time(alice: Person) -> None:
     assert alice.status()["accounts"]["contoso"]["who"] == "mallory@contoso.onmicrosoft.com"
 
 
+def test_the_drive_id_must_match(alice: Person) -> None:
+    """… and the drive stays the same one: by a new sign-in, and by one that was refused; another one only if meant."""
+
+    def drive() -> str:
+        return str(alice.status()["policies"]["me"]["drive_id"])
+
+    world = alice.emulator.world
+    world.own_drives["mallory@contoso.onmicrosoft.com"] = "personal-migrated"
+    before = drive()
+    alice.end_tokens()
+    alice.run("login")
+    assert drive() == before == alice.emulator.drive("business").id
+    world.user = "mallory@contoso.onmicrosoft.com"
+    alice.run("login", status=1)
+    assert drive() == before
+    alice.run("login", "--replace-account")
+    assert drive() == alice.emulator.drive("personal-migrated").id
+
+
+def test_a_replaced_account_in_a_bridge_that_runs(alice: Person) -> None:
+    """… and then a running bridge shows the other one's drive, and writes there, without a restart."""
+    mallory = "mallory@contoso.onmicrosoft.com"
+    alice.change(lambda data: data["server"].update(workers=2))
+    alice.emulator.world.own_drives[mallory] = "personal-migrated"
+    alice.emulator.drive("business").put("/alices.txt", b"x")
+    alice.emulator.drive("personal-migrated").put("/mallorys.txt", b"x")
+    with serving(alice.file) as running, closing(running.dav()) as dav:
+        dav.get("alices.txt", check=200)
+        alice.emulator.world.user = mallory
+        assert "looked the account's drives up anew" in alice.run("login", "--replace-account")
+        for _ in range(8):
+            with closing(running.dav()) as other:
+                other.get("alices.txt", check=404)
+                other.get("mallorys.txt", check=200)
+                other.put("new.txt", b"y")
+    assert alice.emulator.drive("personal-migrated").exists("/new.txt")
+    assert not alice.emulator.drive("business").exists("/new.txt")
+
+
 def test_default_is_the_authorized_accounts_onedrive(alice: Person) -> None:
     """ "Default = authorized account's OneDrive": without `user` it is Graph's `/me/drive`."""
     with alice.bridge() as (dav, _), alice.emulator.calls.counting() as calls:

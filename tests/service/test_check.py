@@ -11,11 +11,14 @@ import trustme
 
 from davbridge.cli.writing import LeftBehind, write_probe
 from davbridge.clock import SystemClock
+from davbridge.config import load
+from davbridge.config.exposed import exposed
 from davbridge.drivers.memory import MemoryDriver
 from davbridge.emulator import Emulator
 from davbridge.emulator.faults import LoseAnswer, Status
 from davbridge.errors import BadUpstream, Forbidden, UnknownOutcome
 from davbridge.paths import DavPath
+from davbridge.service import warn
 from tests.service.test_serve import change, config, run
 from tests.support.clock import HastyClock
 from tests.support.ports import free_port
@@ -185,6 +188,45 @@ def test_our_certificate(config: Path, tmp_path: Path) -> None:
         line = next(line for line in done.stdout.splitlines() if "dav.example.com" in line)
         assert line.startswith(f"{mark} certificate {file}: for dav.example.com, good until {ends:%Y-%m-%d}")
         assert ("davbridge reload" in line) == (mark == "WARN")
+
+
+def test_a_secret_that_everybody_can_read(config: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is a warning with what to type, here and at the start; a closed file, or a closed folder, is none."""
+    folder = config.parent / "open"
+    folder.mkdir()
+    secret = folder / "secret"
+
+    def move(data: dict) -> None:
+        account = data["accounts"]["contoso"]
+        secret.write_text(Path(account["client_secret"]["file"]).read_text())
+        account["client_secret"] = {"file": str(secret)}
+
+    change(config, move)
+    loaded = load(config)
+    for folder_mode, mode, told in ((0o755, 0o644, True), (0o755, 0o640, False), (0o700, 0o644, False)):
+        folder.chmod(folder_mode)
+        secret.chmod(mode)
+        assert bool(exposed(loaded)) == told
+    folder.chmod(0o755)
+    done = run("check", "--config", str(config))
+    assert f"WARN {secret} holds the client secret of account contoso" in done.stdout
+    assert f"`chmod o= {secret}`" in done.stdout
+    warn(loaded)
+    assert f"`chmod o= {secret}`" in caplog.text
+    assert done.returncode == 0
+
+
+def test_a_new_secret_is_tried(config: Path, emulator: Emulator) -> None:
+    """A token that was got with the former one hides no mistake in it, and a good one is taken."""
+    assert run("check", "--config", str(config)).returncode == 0
+    file = Path(load(config).accounts["contoso"].client_secret.file)  # type: ignore[union-attr, arg-type]
+    good = file.read_text()
+    file.write_text("wrong")
+    done = run("check", "--config", str(config))
+    assert done.returncode == 78
+    assert done.stdout.count("the client secret is wrong") == 2, "once for each policy"
+    file.write_text(good)
+    assert run("check", "--config", str(config)).returncode == 0
 
 
 def test_one_mistake_of_an_account(config: Path) -> None:

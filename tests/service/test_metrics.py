@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import urllib.error
 import urllib.request
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,6 +27,23 @@ def ask(port: int, path: str = "/metrics") -> str:
         return answer.read().decode()  # type: ignore[no-any-return]
 
 
+def test_every_worker_tells_the_same(emulator: Emulator, tmp_path: Path) -> None:
+    """Also one that has had no request: the policies are left out until it has found their drives, and never wrong."""
+    emulator.reset()
+    port = free_port()
+    config = write_configuration(emulator, tmp_path, listen="127.0.0.1:0", workers=2, metrics=f"127.0.0.1:{port}")
+    with serving(config) as served:
+        with closing(served.dav("me")) as dav:
+            dav.propfind(check=207)
+        assert all(" 0.0" not in _found(ask(port)) for _ in range(8))
+        whole = re.compile(r'davbridge_policy_found\{policy="me"\} 1.0\n(?:.*\n)*.*policy_found\{policy="team"\} 1.0')
+        until(lambda: all(whole.search(ask(port)) for _ in range(10)))
+
+
+def _found(page: str) -> str:
+    return "\n".join(line for line in page.splitlines() if line.startswith("davbridge_policy_found"))
+
+
 def test_metrics(emulator: Emulator, tmp_path: Path) -> None:
     """The mirror's state and its enumeration, of each policy, on an address of its own and nowhere else."""
     emulator.reset()
@@ -36,11 +54,10 @@ def test_metrics(emulator: Emulator, tmp_path: Path) -> None:
     change(config, lambda data: data["accounts"]["contoso"].update(secret_expires=ends))
     with serving(config) as served:
         for mount in ("me", "team"):
-            for _ in range(6):  # each worker finds the drives with its first request
-                dav = served.dav(mount)
+            with closing(served.dav(mount)) as dav:
                 dav.propfind(check=207)
-                dav.close()
-        until(lambda: 'davbridge_mirror_live{policy="me"} 1.0' in ask(port))
+        until(lambda: all('davbridge_mirror_live{policy="team"} 1.0' in ask(port) for _ in range(8)))
+        until(lambda: all('davbridge_mirror_live{policy="me"} 1.0' in ask(port) for _ in range(8)))
         told = ask(port)
         assert 'davbridge_mirror_items{policy="me"} 3.0' in told
         assert 'davbridge_mirror_state{policy="team",state="live"} 1.0' in told

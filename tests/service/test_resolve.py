@@ -48,6 +48,9 @@ def test_the_policy_can_be_pasted(config: Path, emulator: Emulator, url: str, dr
     assert told["folder"]["id"] == emulator.drive(drive).item(folder).id
     shown = run("resolve", "--config", str(config), url).stdout
     assert emulator.drive(drive).id in shown
+    here = {"documents": ("team", "/team"), "business": ("me", "/me/Plans")}.get(drive)
+    assert told["mounted"] == (here and dict(zip(("policy", "path"), here, strict=True)))
+    assert (f"mounted   already, at {here[1]}, by the policy {here[0]}" in shown) if here else "mounted" not in shown
     pasted = yaml.safe_load(shown.partition("users:\n")[2])
     assert pasted == told["policy"]
     (name,) = pasted

@@ -17,7 +17,7 @@ from davbridge.emulator import Emulator
 from tests.service.test_serve import change, config, emulator, run
 from tests.support.dav import Dav
 from tests.support.ports import wait_for_port
-from tests.support.serving import serving
+from tests.support.serving import serving, write_configuration
 
 __all__ = ["config", "emulator"]
 
@@ -69,6 +69,15 @@ def test_status_of_a_served_bridge(served: Dav, config: Path, emulator: Emulator
     assert "mirror  live" in shown
     emulator.drive("business").put("/thirty.bin", bytes(30_000_000))
     assert "quota   30.0 MB used, " in run("status", "--config", str(config)).stdout
+
+
+def test_status_of_a_drive_that_nobody_polls(emulator: Emulator, tmp_path: Path) -> None:
+    """`poll: 0`: it does not look like an enumeration that never begins."""
+    emulator.reset()
+    config = write_configuration(emulator, tmp_path, listen="127.0.0.1:0", workers=1)
+    change(config, lambda data: data["policies"]["me"].update(poll=0))
+    assert told(config)["me"]["mirror"]["sentence"].startswith("no delta: folders are read again when they are asked")
+    assert told(config)["team"]["mirror"]["state"] == "new"
 
 
 def test_changes_made_elsewhere_show_by_themselves(served: Dav, emulator: Emulator) -> None:

@@ -212,7 +212,7 @@ class TestManagedIdentity(MethodContract):
         """Its client id is asked for; an unknown one is refused, and told."""
         place.emulator.world.identities.add("mine")
         assert place.open(**{**changes, "client_id": "mine"}).token()
-        with pytest.raises(ConfigError, match="Identity not found"):
+        with pytest.raises(ConfigError, match="no identity with the client id"):
             place.open(**{**changes, "client_id": "other"}).token()
 
 

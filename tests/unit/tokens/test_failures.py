@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import requests
 from msal.exceptions import MsalServiceError
@@ -80,6 +82,15 @@ def test_what_entra_refuses(result: dict[str, object], expected: type[Exception]
     assert isinstance(told, expected)
     assert words in str(told)
     assert "Trace ID" not in str(told)
+
+
+@pytest.mark.parametrize(("client_id", "words"), [(GUID, "no identity with the client id"), ("", "is switched off")])
+def test_a_machine_without_the_identity(client_id: str, words: str) -> None:
+    """Azure says the same of a wrong `client_id` and of an identity that is off; what is to be done is told apart."""
+    refused = {"error": "invalid_request", "error_description": "Identity not found"}
+    told = failure(replace(settings("managed_identity"), client_id=client_id), refused, needs_person=False)
+    assert isinstance(told, ConfigError)
+    assert words in str(told)
 
 
 CASES = [
