@@ -12,7 +12,8 @@ help:
 	@echo "make unit    the fast tests only"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make bench   the bridge beside rclone and stock WsgiDAV, as ratios"
-	@echo "             BENCH=mirror: a drive of a million items; BENCH=line: over a line with latency"
+	@echo "             BENCH=mirror: a drive of a million items; BENCH=line: over a line with latency;"
+	@echo "             BENCH=day: a film and a backup, with faults at Microsoft's side"
 
 demo: $(STAMP)
 	@$(BIN)/davbridge demo

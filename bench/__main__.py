@@ -1,6 +1,7 @@
 """`python -m bench [--quick]`: run every case on every server and print the ratios.
 
-`mirror`: a large drive instead; `line`: transfers over a line with latency, and a rate for each connection.
+`mirror`: a large drive instead; `line`: transfers over a line with latency, and a rate for each connection;
+`day`: what a media player and a backup do on a day on which a part of Microsoft's answers fail.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import line, mirror
+from bench import day, line, mirror
 from bench.cases import CASES, Case, Scale, ask_item, beside, download, list_large, upload
 from bench.large import FILES
 from bench.servers import Server, all_servers, helper
@@ -26,13 +27,15 @@ def main() -> int:
     """Exit status 1 when a transfer, or a large listing, moves the bridge's peak memory by 64 MiB or more."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="128 MiB instead of 2 GiB, fewer repetitions")
-    parser.add_argument("what", nargs="?", choices=["servers", "mirror", "line"], default="servers")
+    parser.add_argument("what", nargs="?", choices=["servers", "mirror", "line", "day"], default="servers")
     parser.add_argument("--items", type=int, default=1_000_000, help="of the drive that `mirror` measures")
     given = parser.parse_args()
     if given.what == "mirror":
         return mirror.main(given.items)
     if given.what == "line":
         return line.main()
+    if given.what == "day":
+        return day.main(quick=given.quick)
     scale = QUICK if given.quick else FULL
     console = Console()
     with (
