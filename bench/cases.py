@@ -133,6 +133,34 @@ def upload(server: Server, scale: Scale) -> float:
     return scale.big / (time.perf_counter() - begin) / 2**20
 
 
+def download_four(server: Server, scale: Scale) -> float:
+    """MiB/s of four proxied GETs at a time, together as many bytes as twice the big file."""
+    return _four(server, "GET", scale.big // 2)
+
+
+def upload_four(server: Server, scale: Scale) -> float:
+    """MiB/s of four PUTs at a time, of the files that `download_four` reads."""
+    return _four(server, "PUT", scale.big // 2)
+
+
+def _four(server: Server, method: str, size: int) -> float:
+    connections = [server.connect() for _ in range(4)]
+
+    def work(number: int) -> None:
+        path = server.path(f"/stream-{number}.bin")
+        if method == "GET":
+            status, given = connections[number].request("GET", path)
+        else:
+            status, given = connections[number].request("PUT", path, body=zeros(size), length=size)[0], size
+        if status not in (200, 201, 204) or given != size:
+            raise AssertionError(f"{server.name}: {method} answered {status} with {given} bytes")
+
+    begin = time.perf_counter()
+    with ThreadPoolExecutor(len(connections)) as pool:
+        list(pool.map(work, range(len(connections))))
+    return len(connections) * size / (time.perf_counter() - begin) / 2**20
+
+
 def store_small(server: Server, scale: Scale) -> float:
     """PUTs a second of 4 KiB files into one folder, over four connections."""
     return _spread(server, scale.small_files, lambda c, i: c.request("PUT", _small(server, i), body=bytes(4096)))
@@ -184,6 +212,8 @@ CASES = (
     Case("PROPFIND depth 0, 16 connections", "1/s", ask_items),
     Case("PUT of the big file", "MiB/s", upload),
     Case("GET of the big file, proxied", "MiB/s", download),
+    Case("PUT of half of it, four streams", "MiB/s", upload_four),
+    Case("GET of half of it, four streams, proxied", "MiB/s", download_four),
     Case("64 KiB ranges at random", "1/s", read_ranges),
     Case("PUT of 4 KiB files, 4 connections", "1/s", store_small),
     Case("GET of 4 KiB files, 4 connections", "1/s", fetch_small),

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from davbridge.graph import tempo
 from tests.support import leaks
 from tests.support.dav import Dav
 from tests.support.serving import serving, write_configuration
@@ -54,6 +55,12 @@ def world(running: World) -> Iterator[World]:
 def mount(request: pytest.FixtureRequest) -> str:
     """Each policy in turn: OneDrive, then SharePoint."""
     return str(request.param)
+
+
+@pytest.fixture
+def small_fragments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fragments do not grow: an upload that is not very large has several."""
+    monkeypatch.setattr(tempo, "LARGEST", tempo.FIRST)
 
 
 @pytest.fixture

@@ -40,8 +40,11 @@ def reload(config_file: Path | None) -> None:
         outcome = ask(folder, _SECONDS)
     except OSError as error:
         raise BridgeError(f"the bridge on {folder} cannot be told: {error.strerror}") from None
+    if outcome is None and mistake is not None:
+        # where the file cannot even be read, a bridge with a state folder of its own is not found
+        raise ConfigError(f"not reloaded; a bridge that runs goes on with the former configuration: {mistake}")
     if outcome is None:
-        raise mistake or BridgeError(
+        raise BridgeError(
             f"no bridge runs with the state folder {folder}; one that was started with another `state.directory`, or "
             "as another user, must be restarted"
         )

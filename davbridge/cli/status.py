@@ -19,6 +19,7 @@ from davbridge.cli.telling import tell
 from davbridge.clock import SystemClock
 from davbridge.config import Config, load
 from davbridge.errors import BridgeError
+from davbridge.page.words import human_size
 
 _SECONDS = 20.0
 
@@ -76,6 +77,5 @@ def _show(name: str, facts: dict[str, Any]) -> None:
     tell(f"  drive   {facts['drive']}")
     quota = facts["quota"]
     if quota:
-        gib = 2**30
-        tell(f"  quota   {quota['used'] / gib:.1f} GiB used, {quota['available'] / gib:.1f} GiB free")
+        tell(f"  quota   {human_size(quota['used'])} used, {human_size(quota['available'])} free")
     tell(f"  mirror  {facts['mirror']['sentence']}")

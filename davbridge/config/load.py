@@ -114,6 +114,8 @@ def _contradictions(config: Config) -> Iterator[tuple[Place, str]]:
         for key, place in places.items():
             if told := _missing(place):
                 yield ("accounts", name, *key), told
+        if told := _untrusting(account.where):
+            yield ("accounts", name, "cloud", "ca_file"), told
     if told := _missing(config.state.key):
         yield ("state", "key"), told
     if config.server.status_page and not config.shows_status:
@@ -129,6 +131,19 @@ def _missing(place: SecretPlace | None) -> str:
             place.read()
     except ValueError as error:
         return str(error)
+    return ""
+
+
+def _untrusting(cloud: Cloud) -> str:
+    """What is wrong with a private cloud's CA file; each library that reads it would say so in its own way."""
+    if cloud.ca_file is None:
+        return ""
+    try:
+        ssl.create_default_context(cafile=cloud.ca_file)
+    except ssl.SSLError:
+        return f"{cloud.ca_file} has no certificate in PEM form"
+    except OSError as error:
+        return f"{cloud.ca_file} cannot be read: {error.strerror}"
     return ""
 
 

@@ -17,6 +17,8 @@ def read_size(value: Any) -> Any:
     """
     if value is None or value is False or (isinstance(value, str) and value.strip().lower() == "off"):
         return None
+    if type(value) is int and value >= SMALLEST:
+        return value  # bytes, as a dumped configuration has them
     found = (
         re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([MGT])(?:i?B)?\s*", value, re.IGNORECASE)
         if isinstance(value, str)

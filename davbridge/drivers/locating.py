@@ -24,9 +24,20 @@ from davbridge.graph.client import Graph
 from davbridge.graph.drives import get_drive, get_my_drive, list_site_drives
 from davbridge.graph.items import get_placed_item
 from davbridge.graph.model import Drive, ItemRef, PlacedItem, Site
-from davbridge.graph.pasted import CLOUD_NAMES, OwnDrive, Pasted, PersonalPlace, SharingLink, SitePath, graph_host
+from davbridge.graph.pasted import (
+    CLOUD_NAMES,
+    OwnDrive,
+    Pasted,
+    PersonalPlace,
+    SharingLink,
+    SitePath,
+    graph_host,
+    sharepoint_graph,
+)
 from davbridge.graph.sites import get_root_site, get_shared_item, get_shared_site, get_site
 from davbridge.paths import ROOT, DavPath, fold
+
+_NO_HOST = "{host} is no host of SharePoint or OneDrive: paste an address of theirs"
 
 
 class NoPermission(ConfigError):
@@ -73,7 +84,7 @@ def _check_cloud(graph: Graph, pasted: Pasted) -> None:
         return
     theirs = graph_host(pasted)
     if not theirs:
-        raise ConfigError(f"{pasted.host} is no host of SharePoint or OneDrive: paste an address of theirs")
+        raise ConfigError(_NO_HOST.format(host=pasted.host))
     if theirs != ours:
         raise ConfigError(
             f"{pasted.host} lies in another Microsoft cloud than the account: it needs an account with "
@@ -136,6 +147,8 @@ def _other_tenant(graph: Graph, host: str) -> str:
     with suppress(BridgeError):
         ours = urlsplit(get_root_site(graph).web_url).hostname or ""
         if ours and _tenant(ours) != _tenant(host):
+            if sharepoint_graph(ours) and not sharepoint_graph(host):
+                return _NO_HOST.format(host=host)
             return (
                 f"{host} belongs to another tenant: this account's SharePoint is {ours}. Use an account of that "
                 "tenant, or paste a sharing link that was made for this one"
@@ -217,6 +230,11 @@ def _default(drives: list[Drive], site: Site) -> Drive:
     for drive in drives:
         if fold(drive.name) == "documents" or drive.web_url.endswith("/Shared%20Documents"):
             return drive
+    if not drives:
+        raise ConfigError(
+            f"the site {site.name!r} has no library that the account can see, so there is nothing to mount: paste the "
+            "address of another site, or of a library in it"
+        )
     raise ConfigError(f"the site {site.name!r} needs a `library:`; {listed(drives)}")
 
 

@@ -304,6 +304,8 @@ class Tree:
         except NotFound:
             if self._is_below_shortcut(place, path):
                 return self.find(path)
+            if (written := self._written_below(place, path)) is not None:
+                return written
             self.cache.learn_absent(path, since)
             raise NotFound(f"{path} does not exist") from None
         return self._take(item, path, since)
@@ -314,6 +316,15 @@ class Tree:
             return False
         first = self.look(DavPath(path.names[:1]))
         return first is not None and first.remote is not None
+
+    def _written_below(self, place: Place, path: DavPath) -> DriveItem | None:
+        """What we wrote a moment ago below a folder that is not known any more: step by step, by ids, since paths lag.
+
+        A folder is forgotten, for example, by a MKCOL of what is there already.
+        """
+        if place.depth >= len(path.names) - 1 or not self.cache.is_written(path):
+            return None
+        return self.look(path) if self.look(path.parent) is not None else None
 
     def _take(self, item: DriveItem, path: DavPath, since: float, *, certain: bool = False) -> DriveItem:
         believed = self.cache.learn(item, since, certain=certain)

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from davbridge.errors import UnknownOutcome
+from davbridge.errors import BadUpstream, UnknownOutcome
 from davbridge.graph.client import Graph
 from davbridge.graph.decode import drive_item
 from davbridge.graph.failures import raise_for
@@ -86,10 +86,10 @@ class IfFolder:
         if reply.status != 200:
             self._graph.takes_batches = reply.status not in (404, 405, 501)
             raise NotDone
-        answers = {str(one["id"]): one for one in reply.json().get("responses") or []}
         try:
+            answers = {str(one["id"]): one for one in reply.json()["responses"]}
             return [_inner(answers[request["id"]]) for request in requests]
-        except KeyError:
+        except (AttributeError, BadUpstream, KeyError, TypeError, ValueError):
             raise UnknownOutcome("Microsoft did not answer each request of a batch") from None
 
 

@@ -20,31 +20,37 @@ def drive_item(json: Json, *, drive_id: str = "") -> DriveItem:
     """A driveItem; `drive_id` is used when the answer has no parentReference.
 
     Raises:
-        BadUpstream: it has no id.
+        BadUpstream: it has no id, or it is not of the form of an item.
     """
     try:
-        item_id, name = str(json["id"]), _text(json.get("name", ""))
-    except KeyError:
-        raise BadUpstream("Graph described an item without an id") from None
+        return _drive_item(json, drive_id)
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+        raise BadUpstream("Graph described an item in a form that is none, or without an id") from None
+
+
+def _drive_item(json: Json, drive_id: str) -> DriveItem:
     parent = json.get("parentReference") or {}
     shell: Json = json.get("remoteItem") or json
     kind = _kind(shell)
     created, modified = _times(shell if "fileSystemInfo" in shell else json, folder=kind != "file")
     facet = shell.get("file") or {}
     url = json.get(DOWNLOAD_URL)
+    item_id = json["id"]
+    if not item_id or not isinstance(item_id, str):
+        raise ValueError("an id is a text")
     return DriveItem(
         id=item_id,
         drive_id=str(parent.get("driveId") or drive_id),
-        parent_id=str(parent.get("id", "")),
-        name=name,
+        parent_id=str(parent.get("id") or ""),
+        name=_text(json.get("name") or ""),
         kind=kind,
         size=int(shell.get("size") or 0) if kind == "file" else 0,
-        etag=str(json.get("eTag", "")),
-        ctag=str(json.get("cTag", "")),
+        etag=str(json.get("eTag") or ""),
+        ctag=str(json.get("cTag") or ""),
         created=created,
         modified=modified,
-        mime_type=str(facet.get("mimeType", "")),
-        quick_xor_hash=str((facet.get("hashes") or {}).get("quickXorHash", "")),
+        mime_type=str(facet.get("mimeType") or ""),
+        quick_xor_hash=str((facet.get("hashes") or {}).get("quickXorHash") or ""),
         deleted="deleted" in json,
         remote=_remote(json.get("remoteItem")),
         download_url=Secret(url) if url else None,

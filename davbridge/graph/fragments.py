@@ -1,123 +1,172 @@
-"""A body in fragments: read from the client in small parts, one fragment ahead of the one that is being sent.
+"""The bytes of an upload that were read and are not yet acknowledged: one thread reads, another one sends.
 
-A fragment is read whole before any of it is sent: a client that breaks off leaves nothing half-sent, and what was sent
-can be sent again. Its parts are never joined, so that an upload holds two fragments and not three.
+They slide through a window: a fragment is sent while it is read, and its parts stay until the service has it, so that
+it can be sent again; meanwhile something of the next is read. A fragment's length is told to the service before its
+last part is there: so the memory for all of it is taken before it begins, it begins only when the client keeps up, and
+a client that stalls in the middle of it costs that try, not the upload (decision 008).
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
-from contextvars import copy_context
-from functools import partial
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterator
 
-from davbridge.body import Body
 from davbridge.clock import Clock
-from davbridge.errors import BodyTruncated
 from davbridge.graph.memory import UNIT, Share
-from davbridge.graph.quickxor import QuickXor
-from davbridge.graph.senders import Senders
+from davbridge.graph.tempo import Line, Tempo
 from davbridge.killpoint import killpoint
 
-FIRST = 32 * UNIT
-"""10 MiB: what an upload begins with, as the service recommends (facts: Graph §3.3)."""
-SMALLEST = 16 * UNIT
-LARGEST = 160 * UNIT
-"""50 MiB; the service takes less than 60 (facts: Graph §3.3)."""
-_QUICK, _SLOW = 2.0, 8.0
-"""Seconds for a fragment: below, its round trips weigh too much; above, a break costs too much."""
+AHEAD = 25 * UNIT
+"""Near 8 MiB: what is read beyond a fragment, while its answer is on its way."""
+_PATIENCE = 10.0
+"""Seconds that a begun fragment waits for the client, all its waits together."""
 
-T = TypeVar("T")
+
+class Stalled(Exception):
+    """The client does not go on with a fragment that is half sent: the service has nothing of it (§3.3)."""
+
+
+class Window:
+    """Parts of `UNIT` bytes, the last one of a body of `total` bytes may be shorter, in the memory of `share`.
+
+    The one thread calls `wait_for_room`, `put` and `hold_last`, the other one `begin` and `sent`; when one of them
+    fails it tells so by `stop`, and the other one raises it.
+    """
+
+    def __init__(self, total: int, share: Share, line: Line, clock: Clock) -> None:
+        self._share = share
+        self._clock = clock
+        self._tempo = Tempo(line, clock)
+        self._changed = threading.Condition()
+        self._parts: list[bytes] = []
+        self._left = total  # bytes that are not acknowledged
+        self._held = False  # the last part is there, and is put when it is asked for
+        self._asked = False
+        self._error: BaseException | None = None
+        self._reserve()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more part may be read."""
+        return len(self._parts) * UNIT < self._share.taken
+
+    @property
+    def may_begin(self) -> bool:
+        """Whether the next fragment may: it is there, or the client gives the rest of it soon enough."""
+        there = len(self._parts) + self._held
+        return self._tempo.may_begin(max(0, self._count() - there) * UNIT)
+
+    def wait_for_room(self) -> None:
+        """Raises: what the sender has raised."""
+        with self._changed:
+            self._wait(lambda: self.has_room)
+
+    def put(self, part: bytes, seconds: float) -> None:
+        """The next part, which has taken so long to come."""
+        with self._changed:
+            self._parts.append(part)
+            self._tempo.read(len(part), seconds)
+            self._changed.notify_all()
+
+    def hold_last(self) -> None:
+        """The last part is there: wait until nothing but it is to be sent.
+
+        Raises: what the sender has raised.
+        """
+        with self._changed:
+            self._held = True
+            self._changed.notify_all()
+            self._wait(lambda: self._asked)
+
+    def begin(self) -> Fragment:
+        """The next fragment, once it may begin.
+
+        Raises: what the reader has raised.
+        """
+        with self._changed:
+            self._wait(lambda: self.may_begin)
+            count = self._count()
+            return Fragment(self, count, min(count * UNIT, self._left), last=count * UNIT >= self._left)
+
+    def sent(self, fragment: Fragment, seconds: float) -> None:
+        """The service has it, after so many seconds."""
+        with self._changed:
+            del self._parts[: fragment.count]
+            self._left -= len(fragment)
+            self._tempo.sent(len(fragment), seconds)
+            self._reserve()
+            self._changed.notify_all()
+
+    def stop(self, error: BaseException) -> None:
+        """Nobody wants it any more, because of `error`; the first one counts."""
+        with self._changed:
+            self._error = self._error or error
+            self._changed.notify_all()
+
+    def clear(self) -> None:
+        """Let the parts go, when both have ended: an error's traceback would keep them."""
+        self._parts.clear()
+
+    def part(self, fragment: Fragment, number: int, patience: float | None = None) -> bytes:
+        """A part of the begun fragment, waited for; at most `patience` seconds, if that is given.
+
+        Raises: Stalled. What the reader has raised.
+        """
+        with self._changed:
+            if fragment.last and number == fragment.count - 1 and not self._asked:
+                self._asked = True
+                self._changed.notify_all()
+            self._wait(lambda: len(self._parts) > number, patience)
+            return self._parts[number]
+
+    def _wait(self, until: Callable[[], bool], seconds: float | None = None) -> None:
+        there = self._changed.wait_for(lambda: self._error is not None or until(), seconds)
+        if self._error is not None:
+            raise self._error
+        if not there:
+            raise Stalled
+
+    def _reserve(self) -> None:
+        wanted = min(self._tempo.wanted + AHEAD, -(-self._left // UNIT) * UNIT)
+        self._share.resize(wanted, len(self._parts) * UNIT)
+
+    def _count(self) -> int:
+        """Parts of the next fragment. Some of the room is for what comes after it, unless it is the last."""
+        room, left = self._share.taken // UNIT, -(-self._left // UNIT)
+        most = left if room >= left else max(1, room - max(1, room // 16))
+        return min(self._tempo.wanted // UNIT, most)
 
 
 class Fragment:
-    """Consecutive bytes: `len` of them, in parts. Iterated anew for each try, until `stop` is set.
+    """Consecutive bytes: `len` of them, in `count` parts. Iterated anew for each try, while they are being read.
 
-    Raises: BodyTruncated: by the iterator, once nobody wants the upload any more.
+    Raises: by the iterator: Stalled; what the reader has raised.
     """
 
-    def __init__(self, parts: Sequence[bytes], stop: threading.Event, *, last: bool) -> None:
-        self._parts = parts
-        self._length = sum(map(len, parts))
-        self._stop = stop
+    def __init__(self, window: Window, count: int, length: int, *, last: bool) -> None:
+        self._window = window
+        self._length = length
+        self.count = count
         self.last = last
+        self.given = False
+        """Whether all its bytes have been on their way once: else the service cannot have it."""
 
     def __len__(self) -> int:
         return self._length
 
     def __iter__(self) -> Iterator[bytes]:
-        for part in self._parts:
-            if self._stop.is_set():
-                raise BodyTruncated("the upload was given up")
+        clock, patience = self._window._clock, _PATIENCE
+        for number in range(self.count):
+            begun = clock.monotonic()
+            part = self._window.part(self, number, patience)
+            patience -= clock.monotonic() - begun
+            self.given = self.given or number == self.count - 1
             yield part
             killpoint("part sent")
 
+    def wait(self) -> None:
+        """Until all of it has been read, however long that takes.
 
-class FragmentReader:
-    """Reads a body. `hash` is that of what was read; `wanted` is the size that the line suggests."""
-
-    def __init__(self, body: Body, share: Share, stop: threading.Event) -> None:
-        self._body = body
-        self._share = share
-        self._stop = stop
-        self.hash = QuickXor()
-        self.wanted = FIRST
-
-    def next(self, meanwhile: Callable[[], object]) -> tuple[Fragment, int]:
-        """The next fragment and the memory that it has, to be given back. `meanwhile` is called after each part.
-
-        Raises:
-            BodyTruncated: the client sent less than it announced. What `meanwhile` raises.
+        Raises: what the reader has raised.
         """
-        room = self._share.take(min(self.wanted, -(-self._body.remaining // UNIT) * UNIT))
-        left = min(room, self._body.remaining)
-        parts = []
-        while left:
-            part = self._body.read(min(left, UNIT))
-            self.hash.update(part)
-            parts.append(part)
-            left -= len(part)
-            meanwhile()
-        return Fragment(parts, self._stop, last=self._body.remaining == 0), room
-
-    def took(self, seconds: float) -> None:
-        """How long the service had to do with the last fragment."""
-        if seconds < _QUICK:
-            self.wanted = min(self.wanted * 2, LARGEST)
-        elif seconds > _SLOW:
-            self.wanted = max(self.wanted // 2 // UNIT * UNIT, SMALLEST)
-
-
-class Beside(Generic[T]):
-    """One piece of work at a time in another thread, in our own context (the deadline is in it)."""
-
-    def __init__(self, senders: Senders, clock: Clock) -> None:
-        self._senders = senders
-        self._clock = clock
-        self._future: Future[tuple[T, float]] | None = None
-
-    def start(self, work: Callable[[], T]) -> None:
-        """Begin it; the one before must have been fetched."""
-        self._future = self._senders.submit(partial(copy_context().run, self._timed, work))
-
-    def check(self) -> None:
-        """Raise what it has raised, if it has."""
-        if self._future is not None and self._future.done():
-            self._future.result()
-
-    def fetch(self) -> tuple[T, float] | None:
-        """Wait for it: what it returned or raises, and the seconds that it took; None when there is none."""
-        future, self._future = self._future, None
-        return None if future is None else future.result()
-
-    def end(self) -> None:
-        """Wait for it, whatever comes of it."""
-        if self._future is not None:
-            self._future.exception()
-            self._future = None
-
-    def _timed(self, work: Callable[[], T]) -> tuple[T, float]:
-        begun = self._clock.monotonic()
-        return work(), self._clock.monotonic() - begun
+        self._window.part(self, self.count - 1)

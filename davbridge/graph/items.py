@@ -76,9 +76,10 @@ def get_folder(graph: Graph, ref: ItemRef) -> tuple[DriveItem, Iterable[DriveIte
     """
     json = graph.get_json(f"{ref.url()}?{_LISTED}&$expand=children($select={FIELDS})")
     item = drive_item(json, drive_id=ref.drive_id)
-    if "children" not in json and item.kind == "folder":
-        return item, list_children(graph, ItemRef(ref.drive_id, item.id))
-    first = [drive_item(child, drive_id=ref.drive_id) for child in json.get("children") or []]
+    children = json.get("children")
+    if not isinstance(children, list):
+        return item, list_children(graph, ItemRef(ref.drive_id, item.id)) if item.kind == "folder" else ()
+    first = [drive_item(child, drive_id=ref.drive_id) for child in children]
     following = json.get("children@odata.nextLink")
     return item, _chain(graph, ref.drive_id, first, following)
 

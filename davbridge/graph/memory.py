@@ -1,4 +1,4 @@
-"""The memory that all uploads of a process have together, and what of it the next fragment may take (design §3)."""
+"""The memory that all uploads of a process have together, and what of it one of them may hold (design §3)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ UNIT = 327_680
 """Fragments are multiples of this, except the last (facts: Graph §3.3)."""
 ROOM = 128 * 2**20
 """Bytes for the uploads of all processes of a bridge."""
-_MOST = 48 * 2**20
-"""Bytes for one upload, however alone it is."""
-_AT_ONCE = 2
-"""Fragments that an upload holds: one is being sent, the next is being read."""
+_MOST = 54 * 2**20
+"""Bytes for one upload, however alone it is: the largest fragment, and something of the next."""
 
 
 class Memory:
-    """`room` bytes. Few uploads get large fragments, many get small ones, and each gets one unit whatever happens."""
+    """`room` bytes. Few uploads get much of it, many get little, and each gets one unit whatever happens."""
 
     def __init__(self, room: int = ROOM) -> None:
         self._room = room
@@ -27,7 +25,7 @@ class Memory:
 
     @property
     def taken(self) -> int:
-        """Bytes in use."""
+        """Bytes that uploads have, filled or not."""
         return self._taken
 
     @contextmanager
@@ -39,37 +37,27 @@ class Memory:
         try:
             yield share
         finally:
-            self._give(share.taken)
             with self._lock:
+                self._taken -= share.taken
                 self._uploads -= 1
 
-    def _take(self, wanted: int) -> int:
+    def _resize(self, share: Share, wanted: int, least: int) -> int:
         with self._lock:
-            fair = min(self._room // self._uploads, _MOST) // _AT_ONCE
-            most = min(wanted, fair, self._room - self._taken)
-            size = max(UNIT, most - most % UNIT)
-            self._taken += size
+            others = self._taken - share.taken
+            most = min(wanted, self._room // self._uploads, _MOST, self._room - others)
+            size = max(most - most % UNIT, least, UNIT)
+            self._taken = others + size
             return size
-
-    def _give(self, size: int) -> None:
-        with self._lock:
-            self._taken -= size
 
 
 class Share:
-    """What one upload has of it: for one thread."""
+    """What one upload has of it: `taken` bytes. For one thread at a time."""
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self.taken = 0
 
-    def take(self, wanted: int) -> int:
-        """Bytes for a fragment: a multiple of `UNIT`, not more than `wanted` unless that is less than one."""
-        size = self._memory._take(wanted)
-        self.taken += size
-        return size
-
-    def give(self, size: int) -> None:
-        """A fragment is gone."""
-        self._memory._give(size)
-        self.taken -= size
+    def resize(self, wanted: int, least: int = 0) -> int:
+        """Have as much of `wanted` bytes as there is, but `least` at least, which are filled: a multiple of `UNIT`."""
+        self.taken = self._memory._resize(self, wanted, least)
+        return self.taken

@@ -20,5 +20,8 @@ def values(graph: Graph, path: str | None) -> Iterator[dict[str, Any]]:
             raise BadUpstream("Graph's pages lead in a circle")
         seen.add(path)
         page = graph.get_json(path)
-        yield from page.get("value") or []
+        found = page.get("value")
+        if not isinstance(found, list):
+            raise BadUpstream("Graph answered a page that is none")  # taken for an empty one, it would end the listing
+        yield from found
         path = page.get("@odata.nextLink")

@@ -110,9 +110,12 @@ def is_personal(pasted: Pasted) -> bool:
 
 def graph_host(pasted: Pasted) -> str:
     """The Graph host of the cloud that the address lies in; empty for a host that is in none we know."""
-    if is_personal(pasted):
-        return SUFFIXES["sharepoint.com"]
-    return next((graph for suffix, graph in SUFFIXES.items() if pasted.host.endswith(f".{suffix}")), "")
+    return SUFFIXES["sharepoint.com"] if is_personal(pasted) else sharepoint_graph(pasted.host)
+
+
+def sharepoint_graph(host: str) -> str:
+    """The Graph host of the cloud that a SharePoint host lies in; empty for a host that is in none we know."""
+    return next((graph for suffix, graph in SUFFIXES.items() if host.lower().endswith(f".{suffix}")), "")
 
 
 def _cleaned(text: str) -> str:

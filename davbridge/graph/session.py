@@ -14,7 +14,7 @@ from davbridge.errors import BadUpstream, BridgeError, Busy, NotFound, UnknownOu
 from davbridge.graph.client import Graph
 from davbridge.graph.decode import drive_item, moment
 from davbridge.graph.failures import raise_for
-from davbridge.graph.fragments import Fragment
+from davbridge.graph.fragments import Fragment, Stalled
 from davbridge.graph.items import ONE
 from davbridge.graph.model import DriveItem, ItemRef
 from davbridge.killpoint import killpoint
@@ -96,7 +96,10 @@ class UploadSession:
                 reply = None if whole else self._put(fragment)
             except (UnknownOutcome, BadUpstream) as error:
                 reply, lost = None, error
-                self._doubtful = last
+                self._doubtful = last and fragment.given
+            except Stalled:
+                fragment.wait()
+                continue
             if reply is not None:
                 if reply.status in (200, 201) and last:
                     return self._stored(reply, digest)
@@ -112,7 +115,7 @@ class UploadSession:
                     self._doubtful = False
                     self._refuse(reply)
                 lost = lost or BadUpstream(f"a fragment was answered with {reply.status}")
-            stored, received = self._look(digest, last=last, error=lost)
+            stored, received = self._look(digest, last=last and fragment.given, error=lost)
             if stored is not None:
                 return stored
             if received == self._position + len(fragment) and not last:

@@ -1,30 +1,33 @@
 """Uploads: one request for small contents, a session for the others (facts: Graph §3).
 
-While a fragment is on its way to Microsoft the next one is read from the client (`fragments`), and the hash of all is
-computed as they come.
+A fragment goes to Microsoft while it is read from the client (`fragments`), and the hash of all is computed on the way.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
+from contextvars import copy_context
 from datetime import datetime
 from functools import partial
 
 from davbridge import deadline
 from davbridge.body import Body
-from davbridge.errors import BadUpstream, NotFound, UnknownOutcome
+from davbridge.clock import Clock
+from davbridge.errors import BadUpstream, BodyTruncated, NotFound, UnknownOutcome
 from davbridge.graph.batch import IfFolder, NotDone
 from davbridge.graph.client import Graph
 from davbridge.graph.decode import iso
 from davbridge.graph.desk import Desk
-from davbridge.graph.fragments import Beside, FragmentReader
+from davbridge.graph.fragments import Window
 from davbridge.graph.integrity import Mismatch, check_stored
 from davbridge.graph.items import _match, written
-from davbridge.graph.memory import Share
+from davbridge.graph.memory import UNIT
 from davbridge.graph.model import DriveItem, ItemRef
+from davbridge.graph.quickxor import QuickXor
+from davbridge.graph.senders import Senders
 from davbridge.graph.session import PAUSE, SessionGone, UploadSession, described
+from davbridge.graph.tempo import SHOWN
 from davbridge.killpoint import killpoint
 from davbridge.transport import Reply
 
@@ -77,7 +80,7 @@ def upload(
 
     The session is cancelled when anything fails. No If-Match goes with it: opening the session bumps the eTag on
     SharePoint, and the commit then fails (§3.2, ISS 1716); the caller compares before it, and once more in
-    `before_commit`, when all has been read and the last fragment not yet sent. When the session vanishes, or something
+    `before_commit`, when all has been read and all but the last 320 KiB sent. When the session vanishes, or something
     else was stored than was sent, it is tried again where the body can be read again.
 
     Raises:
@@ -114,56 +117,86 @@ def _transfer(
     graph: Graph, body: Body, desk: Desk, session: UploadSession, before_commit: Callable[[], None] | None
 ) -> Stored:
     """All fragments, and the item that comes of them; the session is over afterwards, one way or the other."""
-    stop = threading.Event()
-    beside: Beside[Stored | None] = Beside(desk.senders, graph.clock)
+    hashed = QuickXor()
     try:
         with desk.memory.upload() as share:
+            window = Window(body.length, share, desk.line, graph.clock)
+            read = partial(_read, graph.clock, body, hashed, window, before_commit)
+            send = partial(_send, graph.clock, session, hashed.digest, window)
             try:
-                stored, digest = _send_all(graph, body, session, share, stop, beside, before_commit)
+                if body.length <= min(SHOWN, share.taken):
+                    # it would not begin before it has been read, and another thread costs more than it saves
+                    read(together=False)
+                    stored = send()
+                else:
+                    stored = _together(desk.senders, window, partial(read, together=True), send)
             finally:
-                # before the memory is given back, and before the session is cancelled
-                stop.set()
-                beside.end()
+                window.clear()
         session.finish()
     except BaseException:
         session.cancel()
         raise
-    check_stored(stored[0], body.length, digest)
+    check_stored(stored[0], body.length, hashed.digest())
     return stored
 
 
-def _send_all(
-    graph: Graph,
+def _together(senders: Senders, window: Window, read: Callable[[], None], send: Callable[[], Stored]) -> Stored:
+    """Read here, and send in another thread with our own context (the deadline is in it).
+
+    A client that stalls runs into the edge's own timeout, and its sender's failure is seen with the next part.
+    """
+    sending = senders.submit(partial(copy_context().run, send))
+    try:
+        read()
+        return sending.result()
+    finally:
+        # it ends before the memory is given back, and before the session is cancelled
+        window.stop(BodyTruncated("the upload was given up"))
+        sending.exception()
+
+
+def _read(
+    clock: Clock,
     body: Body,
-    session: UploadSession,
-    share: Share,
-    stop: threading.Event,
-    beside: Beside[Stored | None],
+    hashed: QuickXor,
+    window: Window,
     before_commit: Callable[[], None] | None,
-) -> tuple[Stored, str]:
-    reader = FragmentReader(body, share, stop)
-    digest = reader.hash.digest
-    sent = 0
-    while True:
-        # a client that stalls runs into the edge's own timeout, and its sender's failure is seen with the next part
-        fragment, room = reader.next(beside.check)
-        if done := beside.fetch():
-            share.give(sent)
-            reader.took(done[1])
-            deadline.current(graph.clock).extend()
-            killpoint("fragment sent")
-        if fragment.last:
+    *,
+    together: bool,
+) -> None:
+    """The client's side. Without the last part the service cannot commit: nothing is before it is let go."""
+    while body.remaining:
+        window.wait_for_room()
+        begun = clock.monotonic()
+        part = body.read(UNIT)
+        seconds = clock.monotonic() - begun
+        hashed.update(part)
+        if not body.remaining:
+            if together:
+                window.hold_last()
             killpoint("last fragment read")
             if before_commit is not None:
                 before_commit()
+        window.put(part, seconds)
+
+
+def _send(clock: Clock, session: UploadSession, digest: Callable[[], str], window: Window) -> Stored:
+    """The service's side: one fragment after the other."""
+    try:
+        while True:
+            fragment = window.begin()
+            begun = clock.monotonic()
             stored = session.send(fragment, digest)
-            if stored is None:
-                raise BadUpstream("Microsoft took the whole upload and stored nothing")
-            deadline.current(graph.clock).extend()
-            return stored, digest()
-        beside.start(partial(session.send, fragment, digest))
-        sent = room
-        del fragment  # else it would stay beside the next two
+            window.sent(fragment, clock.monotonic() - begun)
+            deadline.current(clock).extend()
+            if fragment.last:
+                if stored is None:
+                    raise BadUpstream("Microsoft took the whole upload and stored nothing")
+                return stored
+            killpoint("fragment sent")
+    except BaseException as error:
+        window.stop(error)
+        raise
 
 
 def _open(graph: Graph, ref: ItemRef, item: dict[str, object]) -> Reply:

@@ -128,6 +128,10 @@ class Mirror:
         row = self._child(folder, name)
         return self._item(row) if row is not None and row["fenced"] > self.now() else None
 
+    def is_written(self, path: DavPath) -> bool:
+        """Whether we wrote something at `path` within the last minute, by rows that may be too old to be shown."""
+        return self._written(path) is not None
+
     def children(self, folder: Key) -> Iterator[DriveItem] | None:
         """All children when the folder is completely known, else None. A one-pass stream from one moment."""
         if not _Look(self).is_whole(self._row(folder)) or self._has_doubts(folder):

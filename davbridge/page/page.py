@@ -21,6 +21,7 @@ from davbridge.errors import BridgeError
 from davbridge.page.beat import Beat
 from davbridge.page.file import mend, open_file
 from davbridge.page.findings import Findings, PagePolicy
+from davbridge.page.refusals import Refusals
 from davbridge.page.render import Pages
 from davbridge.page.sessions import PageUser, Sessions
 from davbridge.page.signins import SignIns
@@ -88,6 +89,7 @@ class StatusPage:
             Sessions(database, users, clock),
             passwords,
             users,
+            Refusals(users, clock),
             findings,
             SignIns(database, clock, beat, findings.forget),
             transfers,

@@ -13,6 +13,7 @@ from davbridge.auth import Passwords, TooManyGuesses
 from davbridge.errors import Forbidden
 from davbridge.page.findings import Findings, PolicyFinding
 from davbridge.page.forms import is_from_here, is_token, token_for
+from davbridge.page.refusals import Refusals
 from davbridge.page.render import Pages
 from davbridge.page.sessions import PageUser, Session, Sessions
 from davbridge.page.signins import SignIns
@@ -38,6 +39,7 @@ class Views:
     sessions: Sessions
     passwords: Passwords
     users: Mapping[str, PageUser]
+    refusals: Refusals
     findings: Findings
     sign_ins: SignIns
     transfers: Transfers
@@ -114,14 +116,17 @@ class Views:
         try:
             right = self.passwords.is_right(name, password, request.address)
         except TooManyGuesses:
+            self.refusals.tell(name, request.address, "too many wrong passwords")
             response = self.refusal(503, "Too many wrong passwords come from this address. Wait some seconds.")
             response.headers.append(("Retry-After", "5"))
             return response
         if not right:
+            self.refusals.tell(name, request.address, "the name or the password is wrong")
             return self._login_form(request, 403, "The name or the password is wrong.", name)
         request.environ["davbridge.user"] = name
         user = self.users.get(name)
         if user is None or not user.admin:
+            self.refusals.tell(name, request.address, "the user is no admin")
             told = f"The user {name} may use the drives, but not see this page"
             return self.refusal(403, f"{told}: the configuration says who may, by `admin: true` under users, {name}.")
         self.sessions.end(request.cookie(SESSION))

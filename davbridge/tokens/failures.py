@@ -122,6 +122,13 @@ def translated(settings: AccountSettings) -> Iterator[None]:
         raise BadUpstream(f"{prefix}the sign-in service {host} cannot be reached{hint}") from error
     except ValueError as error:
         raise _nonsense(settings, prefix, host, error, hint) from error
+    except OSError as error:
+        if error.errno is not None:
+            raise  # the machine's; requests has no other word than this for a CA file that is not there
+        raise ConfigError(
+            f"{prefix}the CA file of the sign-in service {host} cannot be used: mend the file, or `ca_file` and "
+            "REQUESTS_CA_BUNDLE that name it"
+        ) from error
 
 
 def _unavailable(told: str, retry_after: str) -> Busy:

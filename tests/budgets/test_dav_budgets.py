@@ -10,6 +10,8 @@ import pytest
 from tests.support.dav import Dav
 from tests.support.world import MOUNTS, World
 
+pytestmark = pytest.mark.usefixtures("small_fragments")
+
 BIG = 25 * 2**20
 """Three fragments."""
 MTIME = {"X-OC-Mtime": "1580702706"}

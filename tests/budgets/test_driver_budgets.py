@@ -18,6 +18,8 @@ from davbridge.errors import AlreadyExists, NotFound
 from davbridge.graph.client import Graph
 from tests.contract.places import DRIVES, driver_of, names, p, put, read
 
+pytestmark = pytest.mark.usefixtures("small_fragments")
+
 MIB = 2**20
 TIMES = Times(datetime(2020, 1, 1, tzinfo=UTC))
 Operation = Callable[[GraphDriver], object]

@@ -112,7 +112,7 @@ def test_personal_places(emulator: Emulator, graph: Graph, drive: str) -> None:
         (f"{HOST}/:f:/s/team/Enothing", "the link on contoso.sharepoint.com leads nowhere"),
         ("https://1drv.ms/f/s!Anothing", "the link on 1drv.ms leads nowhere"),
         ("https://onedrive.live.com/?cid=1111111111111111&id=root", "one of a personal OneDrive"),
-        (HOST, "it has none that the account can see"),
+        (HOST, "has no library that the account can see"),
     ],
 )
 def test_nowhere(graph: Graph, url: str, words: str) -> None:

@@ -57,7 +57,7 @@ def driver(emulator: Emulator, clock: ManualClock) -> Iterator[GraphDriver]:
 
 
 def test_session_that_was_lost_uncommitted(driver: GraphDriver, emulator: Emulator) -> None:
-    """A session that is gone need not have been committed: an old file of the same size is no success."""
+    """A session that is gone with all bytes need not have been committed: an old file of that size is no success."""
     old = LARGE[::-1]
     put(driver, "/a.bin", old)
     drive = emulator.drive("documents")
@@ -66,7 +66,7 @@ def test_session_that_was_lost_uncommitted(driver: GraphDriver, emulator: Emulat
         emulator.world.sessions.clear()
         drive.drive.open_sessions.clear()
 
-    emulator.faults.add("put fragment", Meanwhile(lose, Reset(after=1000)))
+    emulator.faults.add("put fragment", Meanwhile(lose, Reset(after=len(LARGE))))
     with pytest.raises(UnknownOutcome):
         put(driver, "/a.bin", LARGE)
     assert drive.read("/a.bin") == old

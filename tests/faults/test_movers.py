@@ -54,3 +54,14 @@ def test_below_a_folder_that_does_not_show_yet(world: World, dav: Dav, mount: st
     dav.mkcol("other", check=201)
     world.clock.skip(TTL_SECONDS + 1)
     dav.propfind("other/", depth=1, check=207)
+
+
+def test_below_a_folder_that_was_asked_for_again(world: World, dav: Dav, mount: str) -> None:
+    """A second MKCOL makes the bridge doubt the folder, and paths lag: what it made below it is there all the same."""
+    world.emulator.quirks.lookup_lag = 3
+    dav.mkcol("new", check=201)
+    dav.mkcol("new/below", check=201)
+    dav.put("new/below/a", b"content", check=201)
+    dav.mkcol("new", check=405)
+    dav.delete("new/below", check=204)
+    assert world.emulator.drive(MOUNTS[mount]).tree() == {"/new": None}

@@ -13,12 +13,19 @@ import pytest
 from davbridge.body import Body
 from davbridge.drivers.graphdriver import GraphDriver
 from davbridge.emulator.faults import Action, Garble, LoseAnswer, Status
-from davbridge.emulator.httpd import Request, Response
-from davbridge.graph.fragments import FIRST
+from davbridge.emulator.httpd import Drop, Request, Response
+from davbridge.errors import BadUpstream, PreconditionFailed, QuotaExceeded
+from davbridge.graph import fragments
+from davbridge.graph.fragments import AHEAD
 from davbridge.graph.memory import UNIT
+from davbridge.graph.session import SessionGone
+from davbridge.graph.tempo import FIRST, SHOWN
+from davbridge.graph.uploads import upload
 from davbridge.paths import DavPath
 from tests.support.dav import Dav
 from tests.support.world import MOUNTS, World, eventually
+
+pytestmark = pytest.mark.usefixtures("small_fragments")
 
 LARGE = bytes(range(256)) * 90_000
 """Three fragments: two of 10 MiB, and the rest."""
@@ -61,7 +68,8 @@ def drive(world: World, mount: str):
 
 @pytest.fixture
 def driver(world: World, mount: str) -> Iterator[GraphDriver]:
-    """The policy's driver. Afterwards no upload has memory, and the journal is empty."""
+    """The policy's driver, new to the line. Afterwards no upload has memory, and the journal is empty."""
+    world.bridge.drivers[mount]._desk.line.last = None
     yield world.bridge.drivers[mount]
     eventually(lambda: world.bridge.drivers[mount]._desk.memory.taken == 0)
     eventually(lambda: not world.bridge.database.read("SELECT * FROM journal"))
@@ -77,11 +85,11 @@ def begun(dav: Dav, announced: int, sent: bytes) -> socket.socket:
 
 
 def test_reading_goes_on_while_sending(world: World, driver: GraphDriver, drive) -> None:
-    """The service takes its time for the first fragment: the second is read to its end meanwhile."""
+    """The service takes its time for the first fragment: it is read to its end meanwhile, and some of the next."""
     read_on = threading.Event()
 
     def at(position: int) -> None:
-        if position >= FIRST + FIRST:
+        if position >= FIRST + AHEAD:
             read_on.set()
 
     world.emulator.faults.add("put fragment", Waiting(read_on))
@@ -90,8 +98,120 @@ def test_reading_goes_on_while_sending(world: World, driver: GraphDriver, drive)
     assert drive.versions("/a.bin") == [OLD]
 
 
-def test_no_more_than_two_fragments(world: World, driver: GraphDriver, drive) -> None:
-    """However long the service takes: what is read beyond the fragment that is being sent is one fragment."""
+def test_sending_begins_while_reading(world: World, driver: GraphDriver, drive) -> None:
+    """A client that has shown its speed: the service sees a fragment of which the end has not been read."""
+    seen = threading.Event()
+
+    class Seeing(Action):
+        def apply(self, request: Request, run: Callable[[], Response]) -> Response:
+            seen.set()
+            return run()
+
+    def at(position: int) -> None:
+        if position > FIRST - UNIT:
+            assert seen.wait(10), "the fragment was not begun"
+
+    world.emulator.faults.add("put fragment", Seeing())
+    driver.put(DavPath(("a.bin",)), Body(Source(LARGE, at), len(LARGE)))
+    assert drive.read("/a.bin") == LARGE
+
+
+@pytest.mark.parametrize("stop", [SHOWN + 3 * UNIT, len(LARGE) - 1], ids=["first", "last"])
+def test_a_client_that_stalls(
+    world: World, driver: GraphDriver, drive, monkeypatch: pytest.MonkeyPatch, stop: int
+) -> None:
+    """It stops in the middle of a fragment that was begun: the service is let go, and gets it once it is whole."""
+    monkeypatch.setattr(fragments, "_PATIENCE", 0.05)
+    let_go = threading.Event()
+
+    class Broken(Action):
+        def apply(self, request: Request, run: Callable[[], Response]) -> Response:
+            try:
+                return run()
+            except Drop:
+                let_go.set()
+                raise
+
+    def at(position: int) -> None:
+        if position > stop:
+            assert let_go.wait(10), "the service still waits"
+
+    world.emulator.faults.add("put fragment", Broken(), times=9)
+    driver.put(DavPath(("a.bin",)), Body(Source(LARGE, at), len(LARGE)))
+    world.emulator.faults.clear()
+    assert let_go.is_set()
+    assert drive.read("/a.bin") == LARGE
+    assert drive.versions("/a.bin") == [OLD]
+
+
+@pytest.mark.parametrize("status", [404, 500, 507])
+def test_the_last_fragment_breaks_before_its_end(world: World, driver: GraphDriver, drive, status: int) -> None:
+    """Its last part is still held back, so that nobody doubts: it is sent again, or the old content stays."""
+    world.emulator.faults.add("put fragment", Status(status, code="x"), nth=3, times=1 if status == 500 else 50)
+    body = Body(Source(LARGE, lambda _: None), len(LARGE))
+    if status == 500:
+        driver.put(DavPath(("a.bin",)), body)
+        assert drive.read("/a.bin") == LARGE
+    else:
+        with pytest.raises(QuotaExceeded if status == 507 else BadUpstream):
+            driver.put(DavPath(("a.bin",)), body)
+        assert drive.read("/a.bin") == OLD
+    world.emulator.faults.clear()
+    assert drive.open_sessions == 0
+
+
+def test_a_session_that_goes_before_the_end(world: World, driver: GraphDriver, drive) -> None:
+    """The last part was still held back when it vanished: nothing is stored, and nobody need ask the item (502)."""
+
+    def at(position: int) -> None:
+        if position == len(LARGE):
+            eventually(lambda: any(call.operation == "get session" for call in world.emulator.calls.list()))
+
+    class Vanishing(Action):
+        def apply(self, request: Request, run: Callable[[], Response]) -> Response:
+            world.emulator.world.sessions.clear()
+            drive.drive.open_sessions.clear()
+            raise Drop
+
+    world.emulator.faults.add("put fragment", Vanishing(), nth=3)
+    with world.emulator.calls.counting() as calls, pytest.raises(SessionGone):
+        driver.put(DavPath(("a.bin",)), Body(Source(LARGE, at), len(LARGE)))
+    assert "get item" not in calls.operations
+    assert drive.read("/a.bin") == OLD
+
+
+def test_nothing_is_committed_before_the_last_look(world: World, driver: GraphDriver, drive) -> None:
+    """It is taken when the service has all fragments but the last one, which it never gets whole after a bad one."""
+    seen = []
+
+    def look() -> None:
+        seen.extend(session.received for session in world.emulator.world.sessions.values())
+        raise PreconditionFailed("it has changed")
+
+    tree = driver._tree
+    where = tree.folder(DavPath(())).child("a.bin")
+    body = Body(Source(LARGE, lambda _: None), len(LARGE))
+    with pytest.raises(PreconditionFailed):
+        upload(tree.graph, where, body, tree.desk, before_commit=look)
+    assert seen == [2 * FIRST]
+    assert drive.read("/a.bin") == OLD
+    assert drive.open_sessions == 0
+
+
+def test_the_next_upload_begins_with_more(
+    world: World, driver: GraphDriver, drive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line was quick a moment ago: the whole file goes in one fragment."""
+    monkeypatch.undo()
+    driver._desk.line.last = (world.clock.monotonic(), FIRST, 0.1)
+    with world.emulator.calls.counting() as calls:
+        driver.put(DavPath(("a.bin",)), Body(Source(LARGE, lambda _: None), len(LARGE)))
+    assert calls.upload == 1
+    assert drive.read("/a.bin") == LARGE
+
+
+def test_no_more_than_a_fragment_and_what_is_ahead(world: World, driver: GraphDriver, drive) -> None:
+    """However long the service takes."""
     memory, seen = driver._desk.memory, []
 
     class Counting(Action):
@@ -102,8 +222,8 @@ def test_no_more_than_two_fragments(world: World, driver: GraphDriver, drive) ->
 
     world.emulator.faults.add("put fragment", Counting(), times=3)
     driver.put(DavPath(("a.bin",)), Body(Source(LARGE, lambda _: None), len(LARGE)))
-    assert seen[0] == FIRST + FIRST
-    assert max(seen) <= 2 * FIRST
+    assert seen[0] == FIRST + AHEAD
+    assert max(seen) <= FIRST + AHEAD
 
 
 def test_a_slow_client_is_told_soon(world: World, dav: Dav, driver: GraphDriver, drive) -> None:

@@ -31,7 +31,7 @@ from davbridge.emulator.copies import settle_copies
 from davbridge.emulator.faults import Action, Html, LoseAnswer, Reset, Status, WorkThen
 from davbridge.emulator.httpd import Request, Response
 from davbridge.errors import BridgeError
-from davbridge.mirror.mirror import TTL_SECONDS
+from davbridge.mirror.folder import FENCE_SECONDS
 from davbridge.paths import DavPath
 from davbridge.store.journal import SetAside
 from tests.contract.places import body, tree
@@ -161,8 +161,8 @@ class Laws(RuleBasedStateMachine):
     ) -> None:
         """Do it, and look whether the answer is true of the drive, and the drive of one of the trees it may be.
 
-        `between`: what may be there besides, when it failed. `again`: it is there already, and who has lost the answer
-        cannot tell that from having made it.
+        `between`: what may be there besides, when it failed. `again`: it is so already, and who has lost the answer
+        cannot tell that from having made it so.
         """
         old, new = self.files, self.predicted(operation)
         barred = any(held.who != who and _meets(held.path, path) for held in self.locks.values() for path in writes)
@@ -218,8 +218,12 @@ class Laws(RuleBasedStateMachine):
             self.time_goes_by()
 
     def time_goes_by(self) -> None:
-        """As long as anything may be believed that was read, and as Microsoft's own views lag behind."""
-        self.life.clock.skip(TTL_SECONDS + 1)
+        """As long as anything may be believed that was read or written, and as Microsoft's own views lag behind.
+
+        What was written stands in listings that miss it while it is fenced: also when it was deleted by somebody else,
+        or by a process that died before it could say so to the mirror.
+        """
+        self.life.clock.skip(FENCE_SECONDS + 1)
         for item in self.drive.drive.below(self.drive.drive.root):
             item.lag = item.hidden = 0
 
@@ -369,9 +373,15 @@ class Laws(RuleBasedStateMachine):
 
     @rule(who=_WHO, path=_PATHS)
     def delete(self, who: str, path: DavPath) -> None:
-        """DELETE."""
+        """DELETE. A second try that finds nothing does not tell whether the first one had found something."""
         self.release(who, path)
-        self.act(who, lambda oracle: oracle.delete(path), lambda dav: dav.delete(_url(path)), writes=[path])
+        self.act(
+            who,
+            lambda oracle: oracle.delete(path),
+            lambda dav: dav.delete(_url(path)),
+            writes=[path],
+            again=path.folded not in folded(self.files),
+        )
 
     @rule(who=_WHO, path=_PATHS)
     def lock(self, who: str, path: DavPath) -> None:

@@ -10,6 +10,8 @@ from davbridge.emulator.faults import Html, LoseAnswer, Reset, Status, WorkThen
 from tests.support.dav import Dav
 from tests.support.world import MOUNTS, World, eventually
 
+pytestmark = pytest.mark.usefixtures("small_fragments")
+
 SMALL = b"small" * 1000
 LARGE = bytes(range(256)) * 100_000
 """Two fragments and a bit."""

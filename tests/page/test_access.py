@@ -321,3 +321,13 @@ def test_an_open_connection_is_told(site: Site) -> None:
     """Whoever types a password over plain http to another machine is warned before."""
     assert "not encrypted" not in site.browser().get("login").text
     assert "not encrypted" in site.browser(Host="dav.example.com").get("login").text
+
+
+def test_refused_sign_ins_are_logged(site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Once a minute, with the address, and the name where it is a user's; never what was typed as the password."""
+    with running_site(site.emulator, site_configuration(site.emulator, tmp_path), tmp_path) as other:
+        other.browser().log_in("alice", "a-wrong-one")
+        other.browser().log_in("alice", "a-wrong-one")
+    (line,) = (one.getMessage() for one in caplog.records if "refused a sign-in" in one.getMessage())
+    assert line == "the status page refused a sign-in as alice from 127.0.0.1: the name or the password is wrong"
+    assert "a-wrong-one" not in caplog.text

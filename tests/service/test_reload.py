@@ -398,4 +398,5 @@ def test_ten_reloads_leave_nothing_open(emulator: Emulator, tmp_path: Path) -> N
         files = counts()[0]
         for number in range(10):
             once(number)
-        eventually(lambda: counts()[0] <= files + 2, 10)
+        # a leak shows ten times; a thread that comes to a file late opens it, its journal and their shared memory
+        eventually(lambda: counts()[0] < files + 10, 20)

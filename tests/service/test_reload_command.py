@@ -120,6 +120,7 @@ def test_a_file_that_cannot_be_used(running: Serving) -> None:
     # with a file that cannot even be read, the bridge is looked for where it would be without one
     done = run("reload", "--config", str(config_of(running)))
     assert done.returncode == 78
+    assert "goes on with the former configuration: " in done.stderr
     assert "not valid YAML" in done.stderr
 
 

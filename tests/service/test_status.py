@@ -67,6 +67,8 @@ def test_status_of_a_served_bridge(served: Dav, config: Path, emulator: Emulator
     assert one["mirror"]["state"] == "live"
     shown = run("status", "--config", str(config)).stdout
     assert "mirror  live" in shown
+    emulator.drive("business").put("/thirty.bin", bytes(30_000_000))
+    assert "quota   30.0 MB used, " in run("status", "--config", str(config)).stdout
 
 
 def test_changes_made_elsewhere_show_by_themselves(served: Dav, emulator: Emulator) -> None:

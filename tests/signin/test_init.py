@@ -221,6 +221,8 @@ def test_less_than_was_agreed_to(cloud: Path, emulator: Emulator) -> None:
         own_drive(terminal)
         assert finish(terminal) == 0, terminal.text
     assert written(cloud)["accounts"]["work"]["scopes"] == ["Files.ReadWrite.All", "Sites.Read.All"]
+    assert written(cloud)["users"]["alice"]["admin"] is True
+    assert "/.davbridge/, for alice with the same password" in terminal.text
     assert run("check", "--config", str(cloud.parent / "new" / "config.yaml")).returncode == 0
 
 

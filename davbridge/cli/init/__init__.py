@@ -100,7 +100,7 @@ class Guide:
         with graph_of(config, draft.account.name, self._clock) as graph:
             Choosing(graph, draft.account, policies=draft.policies, **wanted).run()
         user, password, made = ask_user()
-        draft.users[user] = {"password": hash_password(password)}
+        draft.users[user] = {"password": hash_password(password), "admin": True}
         for policy in draft.policies.values():
             policy["access"] = {user: right}
         draft.listen = ask_listen()

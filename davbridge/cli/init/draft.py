@@ -37,7 +37,7 @@ _TEXT = """\
 # With `download: proxy` all bytes pass through the bridge; else some clients are sent to Microsoft for large files.
 {policies}
 
-# Who may come in; hashes from `davbridge hash-password`.
+# Who may come in; hashes from `davbridge hash-password`. `admin: true`: also to the status page, to sign accounts in.
 {users}
 """
 
@@ -48,7 +48,7 @@ class Draft:
 
     account: AccountAnswers
     policies: dict[str, dict[str, Any]] = field(default_factory=dict)
-    users: dict[str, dict[str, str]] = field(default_factory=dict)
+    users: dict[str, dict[str, Any]] = field(default_factory=dict)
     listen: str = "127.0.0.1:8080"
 
     def text(self) -> str:

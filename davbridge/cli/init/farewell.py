@@ -46,7 +46,7 @@ def farewell(path: Path, listen: str, policies: dict[str, dict[str, Any]], user:
         f"  {base}{mount}/",
         " Windows (wants TLS, or BasicAuthLevel 2)",
         f"  net use * {base}{mount} /user:{user}",
-        f"The status page, {base}/.davbridge/, is for users with `admin: true` beside their password in {path}.",
+        f"The status page is {base}/.davbridge/, for {user} with the same password (`admin: true` in {path}).",
         "docs/clients.md has what each client is known for.",
     ]
     return "\n".join(lines)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
+import requests
 
 from davbridge.config import load
 from davbridge.config.model import Config
@@ -172,6 +174,18 @@ def test_no_file(tmp_path: Path) -> None:
         load(tmp_path / "config.yaml")
 
 
+@pytest.mark.parametrize(
+    ("text", "message"), [(None, "cannot be read: No such file"), ("x", "has no certificate in PEM")]
+)
+def test_the_ca_file_of_a_cloud(tmp_path: Path, text: str | None, message: str) -> None:
+    """A file that is missing or of another kind is told with its line, by each command and before anything is sent."""
+    if text is not None:
+        (tmp_path / "ca.pem").write_text(text)
+    cloud = "\n    cloud: {graph: https://g.example, login: https://l.example, ca_file: ca.pem}"
+    with pytest.raises(ConfigError, match=rf"config.yaml:\d+: accounts.contoso.cloud.ca_file: \S+ca.pem {message}"):
+        load(write(tmp_path, GOOD.replace("sign_in: device_code", f"sign_in: device_code{cloud}", 1)))
+
+
 def test_certificate(tmp_path: Path) -> None:
     """A certificate and a key that do not fit each other are told with their line."""
     for name in ("cert.pem", "key.pem"):
@@ -209,6 +223,7 @@ def test_relative_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     """All are relative to the file's folder, and not to where the program happens to run."""
     monkeypatch.chdir("/")
     (tmp_path / "secret").write_text("hush")
+    shutil.copy(requests.certs.where(), tmp_path / "ca.pem")
     cloud = "cloud: {graph: https://g.example, login: https://l.example, ca_file: ca.pem}"
     account = f"sign_in: client_secret\n    client_secret: {{file: secret}}\n    {cloud}"
     config = load(write(tmp_path, GOOD.replace("sign_in: device_code", account, 1)))

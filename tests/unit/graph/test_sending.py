@@ -1,8 +1,7 @@
-"""What uploads are made of: shared memory, fragments, the hash, and the judgement on what was stored."""
+"""What uploads are made of: shared memory, threads, the hash, and the judgement on what was stored."""
 
 from __future__ import annotations
 
-import io
 import threading
 import time
 from contextlib import ExitStack
@@ -12,10 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from davbridge.body import Body
 from davbridge.emulator.hashes import quick_xor
-from davbridge.errors import BodyTruncated
-from davbridge.graph.fragments import LARGEST, SMALLEST, Fragment, FragmentReader
 from davbridge.graph.integrity import Mismatch, check_stored
 from davbridge.graph.memory import UNIT, Memory
 from davbridge.graph.model import DriveItem
@@ -27,14 +23,15 @@ MIB = 2**20
 
 
 def test_memory_is_divided() -> None:
-    """One upload has 48 MiB for two fragments; of 64, each has a part, and together they have the room at most."""
+    """One upload has 54 MiB; of 64, each has a part, and together they have the room at most."""
     memory = Memory(64 * MIB)
     with memory.upload() as alone:
-        assert alone.take(LARGEST) == 24 * MIB // UNIT * UNIT
+        assert alone.resize(100 * MIB) == 54 * MIB // UNIT * UNIT
+        assert alone.resize(3 * UNIT) == memory.taken == 3 * UNIT
     assert memory.taken == 0
     with ExitStack() as stack:
         shares = [stack.enter_context(memory.upload()) for _ in range(64)]
-        sizes = [share.take(LARGEST) for share in shares for _ in range(2)]
+        sizes = [share.resize(100 * MIB) for share in shares]
         assert memory.taken == sum(sizes) <= 64 * MIB
         assert min(sizes) >= UNIT
         assert all(size % UNIT == 0 for size in sizes)
@@ -42,59 +39,17 @@ def test_memory_is_divided() -> None:
 
 
 def test_memory_that_others_have() -> None:
-    """Who comes while others hold large fragments gets what is left, and one unit at least."""
+    """Who comes while others hold much gets what is left, and one unit at least; what is filled is not taken away."""
     memory = Memory(10 * MIB)
     with memory.upload() as early, memory.upload() as late:
-        early.take(MIB)
+        early.resize(5 * MIB)
         with ExitStack() as stack:
             for _ in range(50):
-                assert stack.enter_context(memory.upload()).take(LARGEST) >= UNIT
-        early.give(3 * UNIT)
-        assert late.take(LARGEST) == 10 * MIB // 4 // UNIT * UNIT
+                assert stack.enter_context(memory.upload()).resize(100 * MIB) >= UNIT
+            assert early.resize(5 * MIB, 6 * UNIT) == 6 * UNIT
+        assert early.resize(3 * UNIT) == 3 * UNIT
+        assert late.resize(100 * MIB) == 5 * MIB // UNIT * UNIT
     assert memory.taken == 0
-
-
-def test_fragments_of_a_body() -> None:
-    """In order, whole, multiples of 320 KiB but for the last; the hash is that of all."""
-    data = bytes(range(251)) * 90_000
-    got = b""
-    with Memory().upload() as share:
-        reader = FragmentReader(Body(io.BytesIO(data), len(data)), share, threading.Event())
-        while True:
-            fragment, room = reader.next(lambda: None)
-            got += b"".join(fragment)
-            assert b"".join(fragment) == b"".join(list(fragment)), "each try begins with the first part"
-            if fragment.last:
-                break
-            assert len(fragment) % UNIT == 0
-            share.give(room)
-    assert got == data
-    assert reader.hash.digest() == quick_xor([data])
-
-
-def test_fragments_follow_the_line() -> None:
-    """They grow while the service takes them quickly, up to 50 MiB, and shrink when it does not, down to 5."""
-    with Memory().upload() as share:
-        reader = FragmentReader(Body(io.BytesIO(b""), 0), share, threading.Event())
-        for _ in range(6):
-            reader.took(0.5)
-        assert reader.wanted == LARGEST
-        reader.took(5.0)
-        assert reader.wanted == LARGEST
-        for _ in range(6):
-            reader.took(20.0)
-        assert reader.wanted == SMALLEST
-        assert SMALLEST == 5 * MIB
-
-
-def test_a_fragment_that_nobody_wants() -> None:
-    """What is being sent stops with the part under way."""
-    stop = threading.Event()
-    parts = iter(Fragment([b"a", b"b"], stop, last=True))
-    assert next(parts) == b"a"
-    stop.set()
-    with pytest.raises(BodyTruncated):
-        next(parts)
 
 
 @given(st.lists(st.one_of(st.binary(max_size=500), st.sampled_from([b"\x5a" * 40960, b"ab" * 50_000])), max_size=6))

@@ -46,6 +46,7 @@ def raised(error: Exception) -> Exception:
         (ValueError(f"{MSAL} Error: AADSTS90002: Tenant not found"), ConfigError, "there is no tenant contoso"),
         (ValueError(MSAL), ConfigError, "not a sign-in authority"),
         (ValueError("Expecting value: line 1"), BadUpstream, "nonsense"),
+        (OSError("Could not find a suitable TLS CA certificate bundle"), ConfigError, "`ca_file` and REQUESTS_CA_BUND"),
     ],
 )
 def test_what_msal_raises(error: Exception, expected: type[Exception], words: str) -> None:
