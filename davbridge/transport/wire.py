@@ -101,7 +101,9 @@ class Wire:
         except requests.RequestException as error:
             raise Broken("no answer", sent=True) from error
         except OSError as error:
-            # what `requests` says of a bundle that was removed while we run
+            if "certificate bundle" not in str(error):
+                raise
+            # what `requests` says of one that was removed while we run
             raise BadUpstream("the file of trusted certificates cannot be read") from error
         fields = {name.lower(): value for name, value in response.headers.items()}
         if request.stream and response.status_code < 400:
