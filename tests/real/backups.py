@@ -145,7 +145,17 @@ def command(repository: str, rest: str) -> str:
     return f"RESTIC_PASSWORD=tests restic --no-cache -r {shlex.quote(repository)} {rest}"
 
 
-def restic(repository: str, rest: str, remote: Remote, *, timeout: float = 3600) -> str:
-    """Run it over the remote; what it prints."""
+def restic(repository: str, rest: str, remote: Remote, wait: Callable[[], None], *, runs: int = 5) -> str:
+    """Run it over the remote until it succeeds, and `wait` between two runs: as `sync`; what it prints.
+
+    A run that failed may have left its lock, which is in the way of `check`.
+    """
     need("restic")
-    return shell(f"RCLONE_CONFIG={remote.config} {command(repository, rest)} 2>&1", timeout=timeout).stdout
+    environment = f"RCLONE_CONFIG={remote.config} "
+    for _ in range(runs - 1):
+        done = shell(f"{environment}{command(repository, rest)} 2>&1", check=False, timeout=3600)
+        if done.returncode == 0:
+            return done.stdout
+        wait()
+        shell(f"{environment}{command(repository, 'unlock')}", check=False, timeout=3600)
+    return shell(f"{environment}{command(repository, rest)} 2>&1", timeout=3600).stdout

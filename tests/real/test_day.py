@@ -54,11 +54,15 @@ def test_a_backup_and_back(world: World, tmp_path: Path) -> None:
     forest = make_forest(tmp_path / "forest", 100, seed=3)
     place = remote(world, tmp_path / "rclone", "me")
     storm = world.emulator.storm(RATE, seed=3)
-    restic("rclone:bridge:restic", "init", place)
-    restic("rclone:bridge:restic", f"backup {forest}", place)
+
+    def run(rest: str) -> str:
+        return restic("rclone:bridge:restic", rest, place, lambda: world.emulator.clock.advance(QUARTER))
+
+    run("init")
+    run(f"backup {forest}")
     backups.change(forest, seed=4)
-    restic("rclone:bridge:restic", f"backup {forest}", place)
-    assert "no errors were found" in restic("rclone:bridge:restic", "check --read-data", place)
-    restic("rclone:bridge:restic", f"restore latest --target {tmp_path / 'back'}", place)
+    run(f"backup {forest}")
+    assert "no errors were found" in run("check --read-data")
+    run(f"restore latest --target {tmp_path / 'back'}")
     assert not backups.differences(forest, tmp_path / "back" / forest.relative_to("/"))
     assert storm.served
