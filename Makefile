@@ -13,6 +13,7 @@ help:
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make bench   the bridge beside rclone and stock WsgiDAV, as ratios"
 	@echo "             BENCH=mirror: a drive of a million items; BENCH=line: over a line with latency;"
+	@echo "             BENCH=day: a film and a backup, with faults at Microsoft's side;"
 	@echo "             BENCH=many: 64 transfers of 1 GiB at a time"
 
 demo: $(STAMP)

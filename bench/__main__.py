@@ -1,6 +1,7 @@
 """`python -m bench [--quick]`: run every case on every server and print the ratios.
 
 `mirror`: a large drive instead; `line`: transfers over a line with latency, and a rate for each connection;
+`day`: what a media player and a backup do on a day on which a part of Microsoft's answers fail;
 `many`: 64 large transfers at a time.
 """
 
@@ -13,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import line, many, mirror
+from bench import day, line, many, mirror
 from bench.cases import CASES, Case, Scale, ask_item, beside, download, list_large, upload
 from bench.large import FILES
 from bench.servers import Server, all_servers, helper
@@ -27,7 +28,7 @@ def main() -> int:
     """Exit status 1 when a transfer, or a large listing, moves the bridge's peak memory by 64 MiB or more."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="128 MiB instead of 2 GiB, fewer repetitions")
-    parser.add_argument("what", nargs="?", choices=["servers", "mirror", "line", "many"], default="servers")
+    parser.add_argument("what", nargs="?", choices=["servers", "mirror", "line", "many", "day"], default="servers")
     parser.add_argument("--items", type=int, default=1_000_000, help="of the drive that `mirror` measures")
     parser.add_argument("--size", type=int, default=1024, help="MiB of each transfer of `many`")
     given = parser.parse_args()
@@ -35,6 +36,8 @@ def main() -> int:
         return mirror.main(given.items)
     if given.what == "line":
         return line.main()
+    if given.what == "day":
+        return day.main(quick=given.quick)
     if given.what == "many":
         return many.main(given.size * 2**20)
     scale = QUICK if given.quick else FULL

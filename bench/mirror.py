@@ -48,8 +48,15 @@ class Emulated:
 
     def delta_calls(self) -> int:
         """How many pages were asked for since the last `/reset`."""
-        calls = self._send(Request(self.facts["control_url"] + "/calls"))
-        return sum(call["operation"] == "delta" for call in calls)
+        return sum(call["operation"] == "delta" for call in self.calls())
+
+    def calls(self) -> list[dict[str, Any]]:
+        """All of them since the last `/reset`."""
+        return list(self._send(Request(self.facts["control_url"] + "/calls")))
+
+    def storm(self) -> dict[str, int]:
+        """How many faults a storm has brought, by operation and kind."""
+        return dict(self._send(Request(self.facts["control_url"] + "/storm")))
 
     @staticmethod
     def _send(request: Request) -> Any:

@@ -2,7 +2,7 @@
 # Install the Debian packages whose programs the tests drive: as root, or by a sudo that asks nothing. Without either,
 # the tests that need a missing program are skipped, and pytest's summary counts them.
 set -eu
-packages="litmus davfs2 cadaver nginx-light apache2 curl fuse3 ed chromium"
+packages="litmus davfs2 cadaver nginx-light apache2 curl fuse3 ed chromium ffmpeg restic"
 
 command -v dpkg-query >/dev/null || { echo "not a Debian system: tests that need $packages may be skipped" >&2; exit 0; }
 missing=

@@ -196,6 +196,9 @@ class GraphDriver:
         tree = self._tree
         if path.is_root:
             raise AlreadyExists("the root exists")
+        if tree.known(path) is not None:
+            # rclone makes the folder of each file that it sends
+            raise AlreadyExists(f"{path} exists")
         if tree.known(path.parent) or tree.cache.is_absent(path.parent):
             parent = tree.folder(path.parent)
         else:

@@ -12,6 +12,7 @@ from davbridge.emulator import faults
 from davbridge.emulator.blobs import Blob
 from davbridge.emulator.entra import Entra
 from davbridge.emulator.httpd import Request, Response, json_response
+from davbridge.emulator.storm import Storm
 from davbridge.emulator.world import World
 
 _ACTIONS = {
@@ -30,6 +31,7 @@ _ACTIONS = {
 def control_application(world: World, entra: Entra) -> Callable[[Request], Response]:
     """`GET /calls`, `POST /reset`, `POST /fault {operation, action, nth, times, …}`, `POST /quirk`, `POST /advance`.
 
+    `POST /storm {rate, seed}`: so many of the calls go wrong, of 1, at random; `GET /storm`: how many have, by kind.
     `POST /line {latency, rate}`: seconds a request, bytes a second a connection.
     `POST /person {revoked: true, user: ADDRESS}`: no token of a person or app is good any more; who signs in next.
     Of a `drive`: `POST /generate {folders, files_per_folder, fanout}`, `POST /store {folder, names, text}`, and
@@ -53,10 +55,15 @@ def _act(world: World, entra: Entra, request: Request) -> object:
         case "POST", "/reset":
             world.calls.clear()
             world.faults.clear()
+            world.storm = None
         case "POST", "/fault":
             operation, action = body.pop("operation"), _ACTIONS[body.pop("action")]
             nth, times = body.pop("nth", 1), body.pop("times", 1)
             world.faults.add(operation, action(**body), nth=nth, times=times)
+        case "POST", "/storm":
+            world.storm = Storm(float(body["rate"]), int(body.get("seed", 0)))
+        case "GET", "/storm":
+            return world.storm.served if world.storm else {}
         case "POST", "/quirk":
             known = {field.name for field in fields(world.quirks)}
             for name, value in body.items():

@@ -22,6 +22,7 @@ from davbridge.emulator.identity import identity_application
 from davbridge.emulator.line import Line
 from davbridge.emulator.proxy import Proxy
 from davbridge.emulator.quirks import Quirks
+from davbridge.emulator.storm import Storm
 from davbridge.emulator.tls import make_certificates
 from davbridge.emulator.world import MINE_HOST, SITE_HOST, TENANT, Site, World, secret
 
@@ -194,6 +195,11 @@ class Emulator:
         """How far away Graph and the content host are: not at all, until it is set."""
         return self.world.line
 
+    def storm(self, rate: float, seed: int = 0) -> Storm:
+        """From now on so many of the calls go wrong, of 1, until `reset`. Raises ValueError."""
+        self.world.storm = Storm(rate, seed)
+        return self.world.storm
+
     @property
     def clock(self) -> Clock:
         return self.world.clock
@@ -221,6 +227,7 @@ class Emulator:
         self.line.set(0, 0)
         self.world.claims_challenge = ""
         self.world.own_drives.clear()
+        self.world.storm = None
         self.faults.clear()
         self.calls.clear()
         self.calls.leaks.clear()

@@ -86,7 +86,7 @@ def _recorded(world: World, kind: Kind, request: Request, route: Callable[[], Ro
         world.rewrite()
         try:
             operation, run = route()
-            action = world.faults.take(operation, graph=kind == "graph")
+            action = world.fault(operation, graph=kind == "graph")
             response = action.apply(request, run) if action is not None else run()
         except Problem as problem:
             response = refuse(request, problem, small=kind != "graph")
@@ -137,7 +137,7 @@ def _graph(world: World, request: Request) -> Routed:
 def _inner(world: World, request: Request) -> Response:
     """A request of a batch: charged, and hit by faults, as if it came alone (§6)."""
     operation, run = dispatch(world, request)
-    action = world.faults.take(operation)
+    action = world.fault(operation)
     return action.apply(request, run) if action is not None else run()
 
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from davbridge.emulator.channels import Ticket
-    from davbridge.emulator.faults import FaultScript
+    from davbridge.emulator.faults import Action, FaultScript
+    from davbridge.emulator.storm import Storm
     from davbridge.emulator.subscriptions import Subscription
 
 TENANT = "contoso.onmicrosoft.com"
@@ -126,6 +127,7 @@ class World:
     root_site: Site
     other_sites: list[Site] = field(default_factory=list)
     line: Line = field(default_factory=Line)
+    storm: Storm | None = None
     content_url: str = ""
     login_url: str = ""
     tokens: dict[str, Token] = field(default_factory=dict)
@@ -147,6 +149,11 @@ class World:
     identities: set[str] = field(default_factory=set)
     identity_header: str = field(default_factory=lambda: secret(12))
     key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
+
+    def fault(self, operation: str, *, graph: bool = False) -> Action | None:
+        """What goes wrong with this call: what was planned, or else what the storm brings."""
+        planned = self.faults.take(operation, graph=graph)
+        return planned or (self.storm.take(operation) if self.storm else None)
 
     @property
     def sites(self) -> list[Site]:

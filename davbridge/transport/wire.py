@@ -70,7 +70,7 @@ class Wire:
 
         Raises:
             Broken: no whole answer came.
-            BadUpstream: the server's certificate is not trusted.
+            BadUpstream: the server's certificate is not trusted, or the file that says which are is missing.
         """
         # `verify` goes with each request: REQUESTS_CA_BUNDLE would win over the session's own setting
         verify = {} if self._verify is True else {"verify": self._verify}
@@ -88,7 +88,9 @@ class Wire:
         except requests.exceptions.SSLError as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 raise BadUpstream("the certificate of Microsoft's server cannot be trusted") from error
-            raise Broken("TLS failed", sent=True) from error
+            # a connection that ends without TLS's own farewell was cut like any other; nothing is wrong with TLS
+            cut = "SSLEOFError" in str(error)
+            raise Broken("connection lost" if cut else "TLS failed", sent=True) from error
         except (requests.ConnectTimeout, requests.exceptions.ProxyError) as error:
             raise Broken("no connection", sent=False) from error
         except requests.ConnectionError as error:
@@ -98,6 +100,11 @@ class Wire:
             raise Broken("connection lost", sent=not refused) from error
         except requests.RequestException as error:
             raise Broken("no answer", sent=True) from error
+        except OSError as error:
+            if "certificate bundle" not in str(error):
+                raise
+            # what `requests` says of one that was removed while we run
+            raise BadUpstream("the file of trusted certificates cannot be read") from error
         fields = {name.lower(): value for name, value in response.headers.items()}
         if request.stream and response.status_code < 400:
             return Reply(response.status_code, fields, stream=WireStream(response))

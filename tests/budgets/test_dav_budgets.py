@@ -50,6 +50,7 @@ BUDGETS = (
     Budget("PUT with mtime", lambda dav: dav.put("d/f.txt", b"new", headers=MTIME, check=204), 1, 1, others=1),
     Budget("PUT in 3 fragments", lambda dav: dav.put("d/f.txt", bytes(BIG), check=204), 1, 1, others=3),
     Budget("MKCOL", lambda dav: dav.mkcol("d/sub", check=201), 1, 1),
+    Budget("MKCOL of what is there", lambda dav: dav.mkcol("d", check=405), 0, 1),
     Budget("DELETE of a file", lambda dav: dav.delete("d/f.txt", check=204), 1, 1),
     Budget("DELETE of a tree", lambda dav: dav.delete("d", check=204), 1, 1),
     Budget("rename", lambda dav: dav.move("d/f.txt", "d/g.txt", check=201), 1, 3),
