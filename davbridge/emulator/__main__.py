@@ -15,7 +15,7 @@ import threading
 from types import FrameType
 
 from davbridge.emulator import Emulator
-from davbridge.emulator.control import control_application
+from davbridge.emulator.catalogue import catalogue
 
 
 def main() -> int:
@@ -23,7 +23,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m davbridge.emulator",
         description=__doc__,
-        epilog=f"At `control_url`, with JSON bodies: {control_application.__doc__}",
+        epilog=catalogue(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--json", action="store_true", help="print the addresses as one JSON line")
     parser.add_argument("--latency-ms", type=float, default=0, help="milliseconds that each request takes on its way")

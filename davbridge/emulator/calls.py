@@ -9,14 +9,53 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["graph", "upload", "download", "monitor", "socket", "login"]
+Operation = Literal[
+    "get item",
+    "update item",
+    "delete item",
+    "list children",
+    "create folder",
+    "get content",
+    "put content",
+    "create session",
+    "commit by url",
+    "create link",
+    "copy item",
+    "restore",
+    "checkout",
+    "checkin",
+    "discard checkout",
+    "get drive or site",
+    "search",
+    "delta",
+    "permissions",
+    "versions",
+    "batch",
+    "subscriptions",
+    "socket.io",
+    "socket",
+    "put fragment",
+    "get session",
+    "delete session",
+    "commit session",
+    "download",
+    "monitor",
+    "discovery",
+    "token",
+    "device code",
+    "authorize",
+    "identity",
+    "unknown",
+]
+"""The emulator's names for what it is asked; `unknown` where it has none."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request. `operation` is the emulator's name for it, for example `list children`."""
+    """One request."""
 
     kind: Kind
-    operation: str
+    operation: Operation
     method: str
     path: str
     status: int

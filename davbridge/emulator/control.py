@@ -4,96 +4,155 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass
+from typing import Any, get_type_hints
 
 from cryptography.x509 import load_pem_x509_certificate
 
-from davbridge.emulator import faults
 from davbridge.emulator.blobs import Blob
+from davbridge.emulator.drives import Drive
 from davbridge.emulator.entra import Entra
+from davbridge.emulator.faults import ACTIONS
 from davbridge.emulator.httpd import Request, Response, json_response
+from davbridge.emulator.named import arguments, checked, pick
+from davbridge.emulator.quirks import Quirks
 from davbridge.emulator.storm import Storm
 from davbridge.emulator.world import World
 
-_ACTIONS = {
-    "status": faults.Status,
-    "aadsts": faults.Aadsts,
-    "html": faults.Html,
-    "reset": faults.Reset,
-    "truncate": faults.Truncate,
-    "lose answer": faults.LoseAnswer,
-    "work then": faults.WorkThen,
-    "delay": faults.Delay,
-    "garble": faults.Garble,
-}
+
+@dataclass(frozen=True)
+class Room:
+    """What is behind the door."""
+
+    world: World
+    entra: Entra
+
+    def drive(self, name: str) -> Drive:
+        """Raises ValueError."""
+        return pick("drive", name, self.world.drives)
 
 
 def control_application(world: World, entra: Entra) -> Callable[[Request], Response]:
-    """`GET /calls`, `POST /reset`, `POST /fault {operation, action, nth, times, …}`, `POST /quirk`, `POST /advance`.
-
-    `POST /storm {rate, seed}`: so many of the calls go wrong, of 1, at random; `GET /storm`: how many have, by kind.
-    `POST /line {latency, rate}`: seconds a request, bytes a second a connection.
-    `POST /person {revoked: true, user: ADDRESS}`: no token of a person or app is good any more; who signs in next.
-    Of a `drive`: `POST /generate {folders, files_per_folder, fanout}`, `POST /store {folder, names, text}`, and
-    `POST /expire`. Of the app registration: `POST /register {certificate: PEM}` or `{federated_token}`.
-    """
+    """`ROUTES`, with JSON bodies and answers; 400 with a sentence, `{"error": …}`, for what is not one of them."""
+    room = Room(world, entra)
 
     def application(request: Request) -> Response:
         try:
-            return json_response(_act(world, entra, request))
-        except (KeyError, TypeError, ValueError) as error:
+            return json_response(_act(room, request))
+        except ValueError as error:
             return json_response({"error": str(error)}, 400)
 
     return application
 
 
-def _act(world: World, entra: Entra, request: Request) -> object:
-    body = json.loads(request.body() or b"{}")
-    match request.method, request.path:
-        case "GET", "/calls":
-            return [asdict(call) for call in world.calls.list()]
-        case "POST", "/reset":
-            world.calls.clear()
-            world.faults.clear()
-            world.storm = None
-        case "POST", "/fault":
-            operation, action = body.pop("operation"), _ACTIONS[body.pop("action")]
-            nth, times = body.pop("nth", 1), body.pop("times", 1)
-            world.faults.add(operation, action(**body), nth=nth, times=times)
-        case "POST", "/storm":
-            world.storm = Storm(float(body["rate"]), int(body.get("seed", 0)))
-        case "GET", "/storm":
-            return world.storm.served if world.storm else {}
-        case "POST", "/quirk":
-            known = {field.name for field in fields(world.quirks)}
-            for name, value in body.items():
-                if name not in known:
-                    raise KeyError(name)
-                setattr(world.quirks, name, value)
-        case "POST", "/line":
-            world.line.set(float(body["latency"]), float(body["rate"]))
-        case "POST", "/advance":
-            world.clock.advance(float(body["seconds"]))
-        case "POST", "/generate":
-            drive = world.drives[body["drive"]]
-            drive.generate(drive.root, body["folders"], body["files_per_folder"], body["fanout"], 4096)
-        case "POST", "/store":
-            drive = world.drives[body["drive"]]
-            folder = drive.folder_for(drive.root, [body["folder"]])
-            for name in body["names"]:
-                drive.store(folder, name, Blob.of(body["text"].encode()), "replace")
-        case "POST", "/person":
-            world.user = body.get("user", world.user)
-            entra.revoked = bool(body.get("revoked", entra.revoked))
-            if entra.revoked:
-                world.tokens.clear()
-        case "POST", "/expire":
-            world.drives[body["drive"]].expire()
-        case "POST", "/register":
-            if "certificate" in body:
-                world.certificates.append(load_pem_x509_certificate(body["certificate"].encode()))
-            if "federated_token" in body:
-                world.federated_tokens.add(body["federated_token"])
-        case _:
-            raise ValueError(f"there is no {request.method} {request.path}: see python -m davbridge.emulator --help")
-    return {}
+def _act(room: Room, request: Request) -> object:
+    where = f"{request.method} {request.path}"
+    if where not in ROUTES:
+        raise ValueError(f"there is no {where}, but {', '.join(ROUTES)}: see python -m davbridge.emulator --help")
+    try:
+        body = json.loads(request.body() or b"{}")
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise ValueError(f"the body of {where} is a JSON object")
+    handler = ROUTES[where]
+    answer = handler(room, **arguments(where, handler, body))
+    return {} if answer is None else answer
+
+
+def _calls(room: Room) -> object:
+    """Every call so far, in order."""
+    return [asdict(call) for call in room.world.calls.list()]
+
+
+def _reset(room: Room) -> None:
+    """Forget the calls, the faults that are planned, and the storm."""
+    room.world.calls.clear()
+    room.world.faults.clear()
+    room.world.storm = None
+
+
+def _fault(room: Room, *, operation: str, action: str, nth: int = 1, times: int = 1, **fields: object) -> None:
+    """Let an action hit the nth call of an operation from now on, and the times - 1 calls after it."""
+    kind = pick("action", action, ACTIONS)
+    room.world.faults.add(operation, kind(**arguments(f"the action {action!r}", kind, fields)), nth=nth, times=times)
+
+
+def _storm(room: Room, *, rate: float, seed: int = 0) -> None:
+    """So many of the calls go wrong at random: rate is between 0 and 1."""
+    room.world.storm = Storm(rate, seed)
+
+
+def _stormed(room: Room) -> object:
+    """How many calls the storm has hit, by operation and kind."""
+    return room.world.storm.served if room.world.storm else {}
+
+
+def _quirk(room: Room, **quirks: object) -> None:
+    """Set one or more of the quirks: {"listing_lag": 2}."""
+    hints = get_type_hints(Quirks)
+    wanted = {name: checked(name, value, pick("quirk", name, hints)) for name, value in quirks.items()}
+    for name, value in wanted.items():
+        setattr(room.world.quirks, name, value)
+
+
+def _line(room: Room, *, latency: float, rate: float) -> None:
+    """How far away Graph is: seconds a request, bytes a second a connection (0: no limit)."""
+    room.world.line.set(latency, rate)
+
+
+def _advance(room: Room, *, seconds: float) -> None:
+    """Let time pass."""
+    room.world.clock.advance(seconds)
+
+
+def _generate(room: Room, *, drive: str, folders: int, files_per_folder: int, fanout: int) -> None:
+    """Let so many folders and files appear in a drive; fanout folders lie in a folder (0: all side by side)."""
+    place = room.drive(drive)
+    place.generate(place.root, folders, files_per_folder, fanout, 4096)
+
+
+def _store(room: Room, *, drive: str, folder: str, names: list[Any], text: str) -> None:
+    """Files with this text in a folder of a drive's root."""
+    place = room.drive(drive)
+    parent = place.folder_for(place.root, [folder])
+    for name in names:
+        place.store(parent, str(name), Blob.of(text.encode()), "replace")
+
+
+def _expire(room: Room, *, drive: str) -> None:
+    """Let every delta token of a drive be too old."""
+    room.drive(drive).expire()
+
+
+def _person(room: Room, *, user: str = "", revoked: bool | None = None) -> None:
+    """Who signs in next; revoked: no token of a person or app is good any more."""
+    room.world.user = user or room.world.user
+    room.entra.revoked = room.entra.revoked if revoked is None else revoked
+    if room.entra.revoked:
+        room.world.tokens.clear()
+
+
+def _register(room: Room, *, certificate: str = "", federated_token: str = "") -> None:
+    """Make a certificate (PEM) or a federated token known to the app registration."""
+    if certificate:
+        room.world.certificates.append(load_pem_x509_certificate(certificate.encode()))
+    if federated_token:
+        room.world.federated_tokens.add(federated_token)
+
+
+ROUTES: dict[str, Callable[..., object]] = {
+    "GET /calls": _calls,
+    "POST /reset": _reset,
+    "POST /fault": _fault,
+    "POST /storm": _storm,
+    "GET /storm": _stormed,
+    "POST /quirk": _quirk,
+    "POST /line": _line,
+    "POST /advance": _advance,
+    "POST /generate": _generate,
+    "POST /store": _store,
+    "POST /expire": _expire,
+    "POST /person": _person,
+    "POST /register": _register,
+}

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, quote
 
 from davbridge.emulator.assertions import authenticate
-from davbridge.emulator.calls import Call
+from davbridge.emulator.calls import Call, Operation
 from davbridge.emulator.httpd import Request, Response, json_response
 from davbridge.emulator.refusal import Refused
 from davbridge.emulator.world import TENANT, TENANT_ID, USER_ID, Token, World, secret
@@ -88,13 +88,14 @@ class Entra:
         finally:
             self.world.calls.add(Call("login", operation, request.method, request.path, status))
 
-    def _route(self, request: Request) -> tuple[str, Callable[[Request], Response]]:
-        for ending, operation, handler in (
+    def _route(self, request: Request) -> tuple[Operation, Callable[[Request], Response]]:
+        routes: tuple[tuple[str, Operation, Callable[[Request], Response]], ...] = (
             ("/.well-known/openid-configuration", "discovery", self._discovery),
             ("/oauth2/v2.0/token", "token", self._token),
             ("/oauth2/v2.0/devicecode", "device code", self._device_code),
             ("/oauth2/v2.0/authorize", "authorize", self._authorize),
-        ):
+        )
+        for ending, operation, handler in routes:
             if request.path.endswith(ending):
                 return operation, handler
         return "unknown", lambda _: Response(404, {"Content-Type": "text/html"}, b"<html>not found</html>")

@@ -10,10 +10,14 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import BinaryIO, cast
+from typing import BinaryIO, cast, get_args
 
+from davbridge.emulator.calls import Operation
 from davbridge.emulator.httpd import Drop, Request, Response
 from davbridge.emulator.refusal import Refused
+
+OPERATIONS = ("*", *(name for name in get_args(Operation) if name != "unknown"))
+"""What a fault can be planned for."""
 
 
 class Action:
@@ -147,6 +151,20 @@ class Delay(Action):
         return run()
 
 
+ACTIONS: dict[str, type[Action]] = {
+    "status": Status,
+    "aadsts": Aadsts,
+    "html": Html,
+    "reset": Reset,
+    "truncate": Truncate,
+    "lose answer": LoseAnswer,
+    "work then": WorkThen,
+    "delay": Delay,
+    "garble": Garble,
+}
+"""By the names that other processes use."""
+
+
 @dataclass
 class _Planned:
     operation: str
@@ -165,8 +183,10 @@ class FaultScript:
     def add(self, operation: str, action: Action, *, nth: int = 1, times: int = 1) -> None:
         """Let `action` hit the `nth` call of `operation` from now on, and the `times - 1` calls after it.
 
-        Operations are named as in `calls.Call.operation`; `*` means any Graph call.
+        `*` means any Graph call. Raises ValueError for an operation that there is not: its fault would never come true.
         """
+        if operation not in OPERATIONS:
+            raise ValueError(f"there is no operation {operation!r}: {', '.join(OPERATIONS)}")
         with self._lock:
             self._planned.append(_Planned(operation, action, nth - 1, times))
 

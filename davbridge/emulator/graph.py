@@ -13,7 +13,7 @@ from davbridge.emulator import delta as deltas
 from davbridge.emulator.addressing import Target, resolve
 from davbridge.emulator.answers import answer, context, refuse
 from davbridge.emulator.batch import batch
-from davbridge.emulator.calls import Call, Kind
+from davbridge.emulator.calls import Call, Kind, Operation
 from davbridge.emulator.channels import PATH as SOCKET_PATH
 from davbridge.emulator.channels import connect, socket_io
 from davbridge.emulator.httpd import Request, Response
@@ -35,7 +35,7 @@ _CHALLENGE = (
 _RAW = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{2})*")
 """A path in which everything is encoded that has to be (§1.3)."""
 
-_ACTIONS: dict[tuple[str, str], tuple[str, Handler]] = {
+_ACTIONS: dict[tuple[str, str], tuple[Operation, Handler]] = {
     ("GET", ""): ("get item", items.get_item),
     ("HEAD", ""): ("get item", items.get_item),
     ("PATCH", ""): ("update item", items.update_item),
@@ -53,6 +53,13 @@ _ACTIONS: dict[tuple[str, str], tuple[str, Handler]] = {
     ("POST", "checkout"): ("checkout", items.checkout),
     ("POST", "checkin"): ("checkin", items.checkout),
     ("POST", "discardCheckout"): ("discard checkout", items.checkout),
+}
+
+_OF_SESSIONS: dict[str, Operation] = {
+    "PUT": "put fragment",
+    "GET": "get session",
+    "DELETE": "delete session",
+    "POST": "commit session",
 }
 
 
@@ -76,11 +83,12 @@ def content_application(world: World) -> Callable[[Request], Response]:
     return application
 
 
-Routed = tuple[str, Callable[[], Response]]
+Routed = tuple[Operation, Callable[[], Response]]
 
 
 def _recorded(world: World, kind: Kind, request: Request, route: Callable[[], Routed]) -> Response:
-    operation, status = "unknown", 0
+    operation: Operation = "unknown"
+    status = 0
     try:
         copies.settle_copies(world)
         world.rewrite()
@@ -109,8 +117,7 @@ def _content(world: World, kind: Kind, request: Request) -> Routed:
     if kind == "monitor" and len(parts) == 2:
         return "monitor", lambda: copies.monitor(world, parts[1], request)
     if kind == "upload" and len(parts) == 2:
-        names = {"PUT": "put fragment", "GET": "get session", "DELETE": "delete session", "POST": "commit session"}
-        operation = names.get(request.method, "unknown")
+        operation = _OF_SESSIONS.get(request.method, "unknown")
 
         def fragment() -> Response:
             headers = charge(world, operation, request) if operation == "put fragment" else {}
@@ -173,7 +180,7 @@ def _with(response: Response, headers: dict[str, str]) -> Response:
     return Response(**{**vars(response), "headers": {**response.headers, **headers}}) if headers else response
 
 
-def _operation(method: str, path: str) -> tuple[str, Handler]:
+def _operation(method: str, path: str) -> tuple[Operation, Handler]:
     """Named from the path's form alone, so that a fault can hit a call whose item does not exist."""
     found = re.search(r"(?:/items/[^/:]+|(?<!/sites)/root|/special/[^/:]+|/driveItem)(?::/[^:]*)?:?(?:/(.*))?$", path)
     if path.startswith("/subscriptions"):
