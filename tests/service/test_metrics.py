@@ -19,6 +19,7 @@ from tests.support.ports import free_port
 from tests.support.serving import serving, write_configuration
 
 __all__ = ["emulator"]
+OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
 def ask(port: int, path: str = "/metrics") -> str:
@@ -40,6 +41,22 @@ def test_every_worker_tells_the_same(emulator: Emulator, tmp_path: Path) -> None
         until(lambda: all(whole.search(ask(port)) for _ in range(10)))
 
 
+def assert_written_down(told: str) -> None:
+    """docs/operations.md has a row for each series: its type, its labels, its help, and the states that there are."""
+    rows = dict(re.findall(r"^\| `(davbridge_\w+)` \| (.*) \|$", OPERATIONS.read_text(), re.MULTILINE))
+    helps = dict(re.findall(r"^# HELP (\S+) (.*)$", told, re.MULTILINE))
+    types = dict(re.findall(r"^# TYPE (\S+) (.*)$", told, re.MULTILINE))
+    assert set(rows) == set(helps) == set(types)
+    for name, row in rows.items():
+        kind, labels, meaning = row.split(" | ")
+        samples = re.findall(rf"^{name}{{(.*)}} \S+$", told, re.MULTILINE)
+        assert kind == types[name]
+        assert {tuple(re.findall(r'(\w+)="', sample)) for sample in samples} == {tuple(re.findall(r"`(\w+)`", labels))}
+        assert meaning.startswith(helps[name].rstrip(".")), name
+        if states := {state for sample in samples for state in re.findall(r'state="([^"]*)"', sample)}:
+            assert states == set(re.findall(r"`([^`]+)`", meaning))
+
+
 def _found(page: str) -> str:
     return "\n".join(line for line in page.splitlines() if line.startswith("davbridge_policy_found"))
 
@@ -52,6 +69,7 @@ def test_metrics(emulator: Emulator, tmp_path: Path) -> None:
     config = write_configuration(emulator, tmp_path, listen="127.0.0.1:0", workers=2, metrics=f"127.0.0.1:{port}")
     ends = (datetime.now(UTC) + timedelta(days=10)).date()
     change(config, lambda data: data["accounts"]["contoso"].update(secret_expires=ends))
+    change(config, lambda data: data["policies"]["me"].update(cache="64M"))
     with serving(config) as served:
         for mount in ("me", "team"):
             with closing(served.dav(mount)) as dav:
@@ -59,6 +77,7 @@ def test_metrics(emulator: Emulator, tmp_path: Path) -> None:
         until(lambda: all('davbridge_mirror_live{policy="team"} 1.0' in ask(port) for _ in range(8)))
         until(lambda: all('davbridge_mirror_live{policy="me"} 1.0' in ask(port) for _ in range(8)))
         told = ask(port)
+        assert_written_down(told)
         assert 'davbridge_mirror_items{policy="me"} 3.0' in told
         assert 'davbridge_mirror_state{policy="team",state="live"} 1.0' in told
         assert 'davbridge_account_state{account="contoso",state="ok"} 1.0' in told

@@ -35,6 +35,19 @@ def test_setup_entra_knows_what_the_bridge_says() -> None:
             assert sentence in said, sentence
 
 
+def test_the_metrics_are_written_down() -> None:
+    """Each series that the program names is in the table, the ones that are seldom told included, and none more.
+
+    What the table says of them is compared with the running program in tests/service/test_metrics.py.
+    """
+    page = (ROOT / "docs" / "operations.md").read_text()
+    rows = re.findall(r"^\| `(davbridge_\w+)` \|", page, re.MULTILINE)
+    named = re.findall(r'\bGauge\(\s*"(davbridge_\w+)"', (ROOT / "davbridge" / "figures.py").read_text())
+    assert rows
+    assert sorted(rows) == sorted(named)
+    assert set(re.findall(r"\bdavbridge_\w+_\w+", page)) <= set(rows)
+
+
 def test_the_laws_are_written_down() -> None:
     """Every law that a comment or a page cites is in docs/architecture.md."""
     laws = (ROOT / "docs" / "architecture.md").read_text().split("## The laws")[1].split("\n## ")[0]
