@@ -26,12 +26,14 @@ def respond(request: Request, blocks: Blocks) -> Response:
     """207 with these blocks."""
     headers: Headers = [("Content-Type", "application/xml; charset=utf-8"), ("Cache-Control", "no-cache")]
     held, rest = _held(blocks)
-    codings = request.environ.get("HTTP_ACCEPT_ENCODING", "")
-    packs = bool(codings) and _GZIP.search(codings) is not None
-    if packs and (rest is not None or sum(map(len, held)) > _WORTH_PACKING):
-        headers += [("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding")]
-    else:
-        packs = False
+    packs = False
+    if rest is not None or sum(map(len, held)) > _WORTH_PACKING:
+        # also for those who get it plain: a cache must not hand it to those who would get it packed (RFC 9110 §12.5.5)
+        headers.append(("Vary", "Accept-Encoding"))
+        codings = request.environ.get("HTTP_ACCEPT_ENCODING", "")
+        packs = bool(codings) and _GZIP.search(codings) is not None
+    if packs:
+        headers.append(("Content-Encoding", "gzip"))
     if rest is None:
         blocks = _packed_whole(request, held) if packs else held
         # one block is one system call and one packet, and most answers are small

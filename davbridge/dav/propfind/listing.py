@@ -90,7 +90,7 @@ class Listing:
         """Depth infinity, each folder before what is in it: whole, or not at all.
 
         Raises:
-            Refusal: 403 for more than `limit` items (RFC 4918 §9.1.1).
+            Refusal: 403 for more than `limit` items.
         """
         request = self._request
         item, children = self._open(request.path)
@@ -106,7 +106,7 @@ class Listing:
                 left -= 1
                 if left < 0:
                     close(children)
-                    raise too_deep()
+                    raise too_deep(limit)
             blocks += folder.blocks(items)
             for child, leaf in zip(items, leaves_of(items), strict=True):
                 if child.is_folder:
@@ -147,6 +147,8 @@ class _Later:
         return iter(self._listing.open_later(self._path))
 
 
-def too_deep() -> Refusal:
-    """RFC 4918 §9.1.1."""
-    return Refusal(403, "a whole tree cannot be listed at once", condition="propfind-finite-depth")
+def too_deep(limit: int) -> Refusal:
+    """403 for a tree of more than `limit` items (RFC 4918 §9.1.1), with a way out for the client and the host."""
+    why = f"the tree holds more than {limit} items" if limit else "Depth: infinity is switched off"
+    ways = "ask with Depth 1, folder by folder, or let server.infinite_depth allow more in the bridge's configuration"
+    return Refusal(403, f"{why}: {ways} (now {limit})", condition="propfind-finite-depth")

@@ -28,6 +28,8 @@ _REMEMBERED_BYTES = 4096
 _MOST_NAMES = 256
 """Names that a body may ask for: each that is missing is repeated for each item of the answer."""
 _APPLE_SYSTEM = re.compile(r"WebDAVFS/.*Darwin/(\d+)\.(\d+)")
+_QUESTIONS = frozenset({DAV + "propname", DAV + "prop", DAV + "allprop"})
+"""A body has one of them: servers that take the first, the last or all of several would each tell something else."""
 _DEPTHS = {"": (1, True), "0": (0, True), "1": (1, True), "1,noroot": (1, False)}
 
 
@@ -104,23 +106,25 @@ def _read(raw: bytes, explorer: bool, no_quota: bool) -> Wanted:
     if root.tag != DAV + "propfind":
         raise Refusal(400, "the body is not a propfind element")
     asked = {child.tag: child for child in elements(root)}
+    if (count := sum(child.tag in _QUESTIONS for child in elements(root))) != 1:
+        raise Refusal(
+            400, f"the body asks {count} questions: it is one of propname, prop, or allprop (RFC 4918 §14.20)"
+        )
     if DAV + "propname" in asked:
         return Wanted(usual, LOCKS, all_dead=True, names_only=True, show_missing=False)
     if DAV + "prop" in asked:
         return named([child.tag for child in elements(asked[DAV + "prop"])], no_quota=no_quota)
-    if DAV + "allprop" in asked:
-        included = [child.tag for child in elements(asked.get(DAV + "include", ()))]
-        more = named(included, no_quota=no_quota)
-        return Wanted(
-            tuple(dict.fromkeys((*usual, *more.live))),
-            locks or more.locks,
-            more.quota,
-            more.named_dead,
-            all_dead=True,
-            show_missing=False,
-            folder_tags=more.folder_tags,
-        )
-    raise Refusal(400, "the body asks for nothing")
+    included = [child.tag for child in elements(asked.get(DAV + "include", ()))]
+    more = named(included, no_quota=no_quota)
+    return Wanted(
+        tuple(dict.fromkeys((*usual, *more.live))),
+        locks or more.locks,
+        more.quota,
+        more.named_dead,
+        all_dead=True,
+        show_missing=False,
+        folder_tags=more.folder_tags,
+    )
 
 
 _remembered = lru_cache(256)(_read)

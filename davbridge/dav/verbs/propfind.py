@@ -17,7 +17,7 @@ def handle(request: Request) -> Response:
     depth, with_self = read_depth(request)
     limit = request.shared.infinite_depth
     if depth == INFINITY and not limit:
-        raise too_deep()
+        raise too_deep(limit)
     listing = Listing(request, read_wanted(request), with_self=with_self)
     if depth == 0:
         return respond(request, listing.item())

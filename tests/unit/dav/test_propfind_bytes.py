@@ -182,6 +182,11 @@ def test_the_bytes_mean_what_the_rfc_says(
     assert {one.status for one in (*told, packed)} == {207}
     assert {one.body for one in told} == {gzip.decompress(packed.body)}
     assert {unpacked(one) for one in kept} == {told[0].body}
+    # a cache has to know that there is another form, whichever it holds (RFC 9110 §12.5.5)
+    has_forms = len(told[0].body) > 1400
+    assert {one.headers.get("Vary") for one in (*told[:-1], *kept)} == {"Accept-Encoding" if has_forms else None}
+    assert {one.headers["Vary"] for one in (streamed, packed)} == {"Accept-Encoding"}
+    assert {"Content-Encoding" in one.headers for one in kept} == {has_forms}
     root = etree.fromstring(told[0].body)
     now = drive.clock.now().timestamp()
     wanted = [expected(one, asked, drive.driver.quota(), token, now) for one in places(drive)]

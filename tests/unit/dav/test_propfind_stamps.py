@@ -119,6 +119,11 @@ def test_infinity_is_refused_beyond_its_limit(database: Database) -> None:
         told = drive.propfind("/me", "infinity")
         assert told.status == status
         assert (b"propfind-finite-depth" in told.body) == (status == 403)
+        if status == 403:
+            said = etree.fromstring(told.body).findtext("{urn:davbridge}message")
+            assert "server.infinite_depth" in said
+            assert f"(now {limit})" in said
+            assert f"more than {limit} items" in said or not limit
     hrefs = [node[0].text for node in etree.fromstring(told.body)]
     assert sorted(hrefs) == ["/me/", "/me/a/", "/me/a/b/", "/me/a/b/file.txt", "/me/c/"]
     assert hrefs.index("/me/a/") < hrefs.index("/me/a/b/") < hrefs.index("/me/a/b/file.txt")
