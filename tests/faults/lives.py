@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from argon2 import PasswordHasher
-
 from davbridge.app import Bridge, build
 from davbridge.config.model import Config
 from davbridge.edge import Limits
@@ -27,20 +25,16 @@ from tests.support.clock import HastyClock
 from tests.support.dav import Dav
 from tests.support.world import USERS, configuration
 
-_CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-
 
 class Killed(Exception):
     """What a thread of a bridge that is no more runs into, whatever it does."""
 
 
 def cheap_configuration(emulator: Emulator, folder: Path) -> Config:
-    """As `configuration`, both users may write, and passwords are checked in no time: a restart forgets them."""
+    """As `configuration`, and both users may write."""
     config = configuration(emulator, folder)
     for policy in config.policies.values():
         object.__setattr__(policy, "access", dict.fromkeys(USERS, "write"))
-    for name, user in config.users.items():
-        object.__setattr__(user, "password", _CHEAP.hash(USERS[name]))
     return config
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
-import argon2
 import yaml
 
 from davbridge.app import Bridge, build
@@ -21,11 +20,7 @@ from davbridge.edge import Limits
 from davbridge.emulator import Emulator
 from davbridge.tokens import sign_in
 from tests.support.dav import Dav
-from tests.support.world import USERS
-
-_CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-"""The tests sign in a hundred times, and nobody tries to break their passwords."""
-_HASHES = {name: _CHEAP.hash(password) for name, password in USERS.items()}
+from tests.support.world import HASHES, USERS
 
 
 class Somebody:
@@ -156,7 +151,7 @@ def site_configuration(emulator: Emulator, folder: Path, **account: object) -> C
                     "access": {"alice": "write", "bob": "read"},
                 },
             },
-            "users": {name: {"password": hashed, "admin": name == "alice"} for name, hashed in _HASHES.items()},
+            "users": {name: {"password": hashed, "admin": name == "alice"} for name, hashed in HASHES.items()},
         }
     )
 
