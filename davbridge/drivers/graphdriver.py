@@ -50,6 +50,8 @@ from davbridge.redact import Secret
 from davbridge.store.journal import Entry
 
 QUOTA_SECONDS = 60.0
+_LATE_SECONDS = (0.5, 1.0, 2.0)
+"""Pauses between looks at what is there, and is not shown by its path yet (§12.2)."""
 WatchDrive = Callable[[Graph, str, MirrorFile], Callable[[], None]]
 """Has a drive's mirror kept fresh from now on; what it returns is to be called with every request."""
 
@@ -241,7 +243,7 @@ class GraphDriver:
         except UnknownOutcome:
             found = read_back(tree.graph, parent.child(name))
             if found is None:
-                found = create_folder(tree.graph, parent, name)
+                found = _create_again(tree.graph, parent, name)
             if found.kind != "folder":
                 raise
             # ours, unless somebody has put something into it: our clock and Microsoft's are not compared
@@ -385,6 +387,22 @@ class GraphDriver:
     @staticmethod
     def _converted(items: Iterable[DriveItem]) -> Iterator[Item]:
         return (to_item(item) for item in items)
+
+
+def _create_again(graph: Graph, parent: ItemRef, name: str) -> DriveItem:
+    """After a lost answer: a name that is taken now was free to us a moment ago, and may be shown by its path late.
+
+    Raises: AlreadyExists; what else `create_folder` and `read_back` do.
+    """
+    try:
+        return create_folder(graph, parent, name)
+    except AlreadyExists:
+        for seconds in _LATE_SECONDS:
+            graph.clock.sleep(seconds)
+            found = read_back(graph, parent.child(name))
+            if found is not None:
+                return found
+        raise
 
 
 def _nothing() -> None:

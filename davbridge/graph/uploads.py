@@ -203,11 +203,11 @@ def _open(graph: Graph, ref: ItemRef, item: dict[str, object]) -> Reply:
     url = ref.url("createUploadSession")
     try:
         # opening a session twice does no harm by itself: an unused one expires
-        return graph.call("POST", url, body=item)
+        return graph.call("POST", url, body=item, safe=True)
     except NotFound:
         # SharePoint says 404 now and then when an Office file is replaced (§12.1, ISS 1068)
         graph.clock.sleep(PAUSE)
-        return graph.call("POST", url, body=item)
+        return graph.call("POST", url, body=item, safe=True)
 
 
 def _open_if(only_if: IfFolder, ref: ItemRef, item: dict[str, object]) -> Reply:

@@ -26,7 +26,10 @@ SESSION_SECONDS = 900
 
 @dataclass(frozen=True)
 class Job:
-    """One write below a folder of its own, in a server that dies at `point`. Files by their paths below the folder."""
+    """One write below a folder of its own, in a server that dies at `point`. Files by their paths below the folder.
+
+    Bodies are made when they are asked for: hundreds of jobs are planned at a time.
+    """
 
     number: int
     mount: str
@@ -34,11 +37,27 @@ class Job:
     point: str
     pass_: int
     before: State
-    after: State
-    between: State | None = None
-    """What a client may find besides, that asked for a safe-save: both names have the new bytes."""
-    body: bytes = b""
+    changed: State
+    """What is there after it, without the body."""
+    size: int = 0
+    seed: int = 0
     chunked: bool = False
+
+    @property
+    def body(self) -> bytes:
+        """The same bytes each time."""
+        return random.Random(self.seed).randbytes(self.size)
+
+    @property
+    def after(self) -> State:
+        return {**self.changed, "file.bin": self.body} if self.size else self.changed
+
+    @property
+    def between(self) -> list[State]:
+        """What a client may find besides, that asked for a safe-save: one of the names or both have the new bytes."""
+        if self.method != "SAVE":
+            return []
+        return [{**state, "file.tmp": self.body} for state in (self.before, self.after)]
 
     @property
     def folder(self) -> str:
@@ -79,26 +98,20 @@ def jobs(seed: int, count: int) -> list[Job]:
 
 
 def _job(draw: random.Random, number: int, method: str, point: str, mount: str) -> Job:
-    old, new = draw.randbytes(3000), draw.randbytes(4000)
+    old, new, seed = draw.randbytes(3000), draw.randbytes(4000), draw.getrandbits(32)
     if method == "PUT":
-        small = point in killpoint.CONTENT
-        body = draw.randbytes(2000 if small else draw.choice([5_000_000, 12_000_000, 24_000_000]))
         passes = {"fragment sent": draw.choice([1, 2]), "part sent": draw.randint(1, 60)}
-        if point in passes:
-            body = draw.randbytes(24_000_000)
+        size = 2000 if point in killpoint.CONTENT else draw.choice([5_000_000, 12_000_000, 24_000_000])
+        size = 24_000_000 if point in passes else size
         before = {"file.bin": old} if draw.random() < 0.5 else {"other": b"x"}
-        after = {**before, "file.bin": body}
         chunked = point == "spool filled" or draw.random() < 0.1
-        return Job(number, mount, method, point, passes.get(point, 1), before, after, body=body, chunked=chunked)
+        return Job(number, mount, method, point, passes.get(point, 1), before, before, size, seed, chunked)
     if method == "SAVE":
-        before = {"file.bin": old}
-        after = {"file.bin": new}
-        return Job(number, mount, method, point, 1, before, after, {"file.bin": new, "file.tmp": new}, body=new)
+        return Job(number, mount, method, point, 1, {"file.bin": old}, {}, 4000, seed)
     source = {"source/a": new, "source/deep/b": old}
     before = {**source, "target/a": old, "target/c": new}
     moved = {path.replace("source", "target"): content for path, content in source.items()}
-    after = moved if method == "MOVE" else {**source, **moved}
-    return Job(number, mount, method, point, 1, before, after)
+    return Job(number, mount, method, point, 1, before, moved if method == "MOVE" else {**source, **moved})
 
 
 @dataclass
@@ -161,9 +174,7 @@ class Killing:
             self.emulator.clock.advance(SESSION_SECONDS + 1)
             self.emulator.world.expire()
         done = job in self.acknowledged
-        wanted = [job.after] if done else [one for one in (job.before, job.after, job.between) if one is not None]
-        if job.method == "SAVE" and not done:
-            wanted.append({**job.before, "file.tmp": job.body})
+        wanted = [job.after] if done else [job.before, job.after, *job.between]
 
         def is_right() -> bool:
             return drive.open_sessions == 0 and self.state(job) in wanted

@@ -152,6 +152,29 @@ def test_writes_of_unknown_outcome(world: World, dav: Dav, drive, verb: str, fau
         assert drive.tree() in (BEFORE, job.after)
 
 
+def test_a_new_folder_that_shows_late(world: World, dav: Dav, drive) -> None:
+    """F06: the answer was lost, and the name is free by its path and taken for the second try: it is ours, and seen."""
+    world.emulator.quirks.listing_lag = world.emulator.quirks.lookup_lag = 1
+    world.emulator.faults.add("create folder", LoseAnswer())
+    dav.mkcol("d/f", check=201)
+    assert "f" in {resource.href.rstrip("/").rpartition("/")[2] for resource in dav.propfind("d", depth=1).resources}
+    assert drive.tree() == {**BEFORE, "/d/f": None}
+
+
+@pytest.mark.parametrize("fault", [Status(500), Html(502), Status(504)], ids=repr)
+@pytest.mark.parametrize("name", ["a.bin", "n.bin"], ids=["there", "new"])
+def test_a_session_that_is_not_opened(world: World, dav: Dav, drive, name: str, fault: Action) -> None:
+    """F06: nothing of the body has been sent, so it is asked for again: a mount is told once, at its end, and no more.
+
+    Told 504 there, davfs2 loses the file.
+    """
+    world.emulator.faults.add("create session", fault, times=2)
+    dav.put(name, LARGE, check=204 if name == "a.bin" else 201)
+    assert world.emulator.faults.pending == 0
+    assert drive.tree() == {**BEFORE, f"/{name}": LARGE}
+    assert drive.open_sessions == 0
+
+
 @pytest.mark.parametrize("nth", [1, 2, LAST])
 def test_a_token_that_ends_in_mid_upload(world: World, dav: Dav, drive, nth: int) -> None:
     """F16: a new token, and the body whole: fragments need none."""

@@ -1,6 +1,9 @@
-"""Addresses that cannot be listened on."""
+"""Addresses that cannot be listened on, and a server that has ended."""
 
 from __future__ import annotations
+
+import gc
+import weakref
 
 import pytest
 
@@ -22,3 +25,22 @@ def test_no_address_of_ours(listen: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         make_server(lambda environ, start: [], [listen]).start()
     assert str(caught.value) == message
+
+
+class Application:
+    """What is served."""
+
+    def __call__(self, environ: object, start: object) -> list[bytes]:
+        return []
+
+
+def test_what_was_served_is_let_go() -> None:
+    """Nobody keeps a server that has ended, nor what it served: a state file's connections, for one."""
+    application = Application()
+    known = weakref.ref(application)
+    server = make_server(application, ["127.0.0.1:0"])
+    server.start()
+    server.drain(1)
+    del server, application
+    gc.collect()
+    assert known() is None
