@@ -14,7 +14,7 @@ from functools import partial
 from davbridge import deadline
 from davbridge.body import Body
 from davbridge.clock import Clock
-from davbridge.errors import BadUpstream, BodyTruncated, NotFound, UnknownOutcome
+from davbridge.errors import BadUpstream, BodyTruncated, NotFound, TooLarge, UnknownOutcome
 from davbridge.graph.batch import IfFolder, NotDone
 from davbridge.graph.client import Graph
 from davbridge.graph.decode import iso
@@ -34,6 +34,8 @@ from davbridge.transport import Reply
 log = logging.getLogger(__name__)
 SIMPLE_LIMIT = 4 * 2**20
 """Contents up to this size go in one request."""
+LARGEST = 250 * 2**30
+"""Bytes of a file; more is refused before it is read, and not after hours."""
 _TIMES = 3
 """Sessions that one upload may open, where its bytes can be had again."""
 
@@ -89,6 +91,8 @@ def upload(
         Mismatch: the service has stored something else.
         NotDone: `only_if` did not hold; nothing of the body was read.
     """
+    if body.length > LARGEST:
+        raise TooLarge("OneDrive and SharePoint take no file larger than 250 GiB")
     times = {"createdDateTime": created, "lastModifiedDateTime": modified}
     info = {key: iso(value) for key, value in times.items() if value is not None}
     conflict = fail_if_exists
