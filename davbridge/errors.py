@@ -87,7 +87,14 @@ class StaleToken(BridgeError):
 
 
 class Locked(BridgeError):
-    """The item is locked or checked out at Microsoft by somebody else."""
+    """The item is locked or checked out at Microsoft by somebody else.
+
+    `retry_after` in seconds, where it is known to end by itself; 0: it is not.
+    """
+
+    def __init__(self, message: str, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class TooLarge(BridgeError):

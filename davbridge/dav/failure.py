@@ -61,7 +61,7 @@ def answer(error: Exception) -> Response:
 def _tree(error: errors.BridgeError) -> Response:
     status = status_of(error)
     headers: Headers = []
-    if isinstance(error, errors.Busy):
+    if isinstance(error, errors.Busy | errors.Locked) and error.retry_after:
         headers.append(("Retry-After", str(max(1, ceil(error.retry_after)))))
     if isinstance(error, errors.ConfigError):
         log.error("%s", error)

@@ -149,6 +149,9 @@ def raw_path(environ: dict[str, Any]) -> str:
 
 def _verb(request: Request, verbs: Mapping[str, Verb]) -> Verb:
     verb = verbs.get(request.method)
+    if verb is None and request.method == "PATCH":
+        # sabre's partial update: 405 would say that another URL of ours may take it (RFC 9110 §15.6.2)
+        raise Refusal(501, "a part of a file cannot be stored; send the whole", headers=[("Connection", "close")])
     if verb is None:
         raise Refusal(405, "the method is not known here", headers=[("Allow", ", ".join(verbs))])
     if verb is not options.handle and request.mount.access.get(request.user) is None:

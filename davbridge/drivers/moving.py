@@ -241,7 +241,7 @@ def _save(tree: Tree, uploads: Uploads, item: DriveItem, old: DriveItem, source:
                 saved, _ = put_content(tree.graph, where, b"")
         except AlreadyExists:
             # business drives take one upload session a file (§3.2)
-            raise Locked(f"{target} is being written by somebody else") from None
+            raise Locked(f"{target} is being written by somebody else", 60.0) from None
     killpoint("saved")
     saved = tree.cache.wrote(saved)
     tree.urls.drop(content_key(saved))

@@ -34,13 +34,15 @@ from davbridge.graph.integrity import Mismatch, check_stored
 from davbridge.graph.items import delete_item, read_back, update_item
 from davbridge.graph.model import DriveItem, ItemRef
 from davbridge.graph.quickxor import quick_xor_hash
-from davbridge.graph.uploads import SIMPLE_LIMIT, put_content, upload
+from davbridge.graph.uploads import SIMPLE_LIMIT, already_stored, put_content, upload
 from davbridge.killpoint import killpoint
 from davbridge.mirror.keys import content_key
 from davbridge.paths import DavPath
 
 log = logging.getLogger(__name__)
 NO_TIMES = Times()
+_SESSION_SECONDS = 60.0
+"""When to look again for the end of another upload: it may be over at any moment, and at the latest in 15 minutes."""
 _BRIEF = 2.0
 """Seconds in which nobody is expected to change a file that was just looked at: not worth another call."""
 
@@ -208,8 +210,9 @@ def _store_unseen(tree: Tree, job: _Job) -> tuple[DriveItem, bool] | None:
     only_if = IfFolder(tree.graph, where)
     target = where.child(job.name)
     since = tree.cache.now()
+    in_session = job.in_session(LARGEST)
     try:
-        if job.in_session(LARGEST):
+        if in_session:
             stored = job.upload(tree, target, only_if)
         else:
             data, kind = job.body.whole(), job.body.content_type
@@ -217,13 +220,13 @@ def _store_unseen(tree: Tree, job: _Job) -> tuple[DriveItem, bool] | None:
             stored = put_content(only_if, target, data, content_type=kind, fail_if_exists=job.if_absent)
             check_stored(stored[0], len(data), quick_xor_hash(data))
     except Mismatch:
-        if job.in_session(LARGEST) or job.if_absent:
+        if in_session or job.if_absent:
             raise
         return None
-    except NotDone:
-        return None
+    except NotDone as error:
+        return already_stored(tree.graph, target, job.body.whole()) if error.unsure and not in_session else None
     except UnknownOutcome:
-        found = None if job.in_session(LARGEST) else _reconciled(tree, target, job.body.whole(), job.path)
+        found = None if in_session else _reconciled(tree, target, job.body.whole(), job.path)
         if found is None:
             raise
         return found
@@ -318,5 +321,5 @@ def _conflict(tree: Tree, path: DavPath, if_absent: bool) -> Exception:
         return Unsupported(f"{path} is a folder and has no content")
     if if_absent:
         return PreconditionFailed(f"{path} exists")
-    # business drives take one upload session a file (§3.2)
-    return Locked(f"{path} is being written by somebody else")
+    # business drives take one upload session a file (§3.2); one that nobody goes on with ends after a quarter of an hour
+    return Locked(f"{path} is being written by somebody else", _SESSION_SECONDS)

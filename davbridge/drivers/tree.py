@@ -184,12 +184,12 @@ class Tree:
     def _taken_in(self, key: Key, items: Iterable[DriveItem]) -> Iterable[DriveItem]:
         """Into the mirror, page by page, and out of it again: memory holds no long folder. Raises: Damaged."""
         file = self.cache.file
-        generation = file.generation
+        before = file.generation, file.missed
         for _ in items:
-            if file.is_lost or file.generation != generation:
+            if file.is_lost or (file.generation, file.missed) != before:
                 break
         known = self.cache.known_children(key)
-        if file.is_lost or file.generation != generation:
+        if file.is_lost or (file.generation, file.missed) != before:
             raise Damaged("the mirror was lost meanwhile")
         return known
 

@@ -17,7 +17,7 @@ from davbridge.graph.failures import raise_for
 from davbridge.graph.items import ONE
 from davbridge.graph.model import DriveItem, ItemRef
 from davbridge.transport import Reply
-from davbridge.transport.retry import THROTTLED
+from davbridge.transport.retry import THROTTLED, UNAVAILABLE
 
 LARGEST = 5 * 2**19
 """Bytes of a body: in base64 it must stay below the batch's 4 MB."""
@@ -25,7 +25,14 @@ _NOT_DONE = frozenset({401, 404, 424}) | THROTTLED
 
 
 class NotDone(Exception):
-    """The call was not carried out, for a reason that does not matter: do it by itself."""
+    """The call was not carried out, for a reason that does not matter: do it by itself.
+
+    `unsure`: a gateway said 503, which may hide a success.
+    """
+
+    def __init__(self, *, unsure: bool = False) -> None:
+        super().__init__()
+        self.unsure = unsure
 
 
 class IfFolder:
@@ -72,7 +79,7 @@ class IfFolder:
             self._graph.transport.heed(self._graph.base, reply)
         odd = self.folder is not None and self.folder.kind != "folder"
         if done.status in _NOT_DONE or (odd and done.status >= 400):
-            raise NotDone
+            raise NotDone(unsure=done.status == UNAVAILABLE)
         if done.status >= 500 and done.status not in (501, 507):
             raise UnknownOutcome("Microsoft's server failed and did not tell what it had done")
         raise_for(done)
@@ -82,10 +89,10 @@ class IfFolder:
         """The answers in the order of the requests, whatever order they came in."""
         if not self._graph.takes_batches:
             raise NotDone
-        reply = self._graph.send("POST", "/$batch", body={"requests": requests})
+        reply = self._graph.send("POST", "/$batch", body={"requests": requests}, commits=True)
         if reply.status != 200:
             self._graph.takes_batches = reply.status not in (404, 405, 501)
-            raise NotDone
+            raise NotDone(unsure=reply.status == UNAVAILABLE)
         try:
             answers = {str(one["id"]): one for one in reply.json()["responses"]}
             return [_inner(answers[request["id"]]) for request in requests]

@@ -79,8 +79,9 @@ class Graph:
         headers: Mapping[str, str] | None = None,
         safe: bool = False,
         once: bool = False,
+        commits: bool = False,
     ) -> Reply:
-        """As `call`, with the status left to the caller; `once`: without a second try (`Outgoing`)."""
+        """As `call`, with the status left to the caller; `once`: without a second try; `commits`: see `Outgoing`."""
         fields = dict(headers or {})
         if body is not None:
             data = json.dumps(body).encode()
@@ -89,7 +90,7 @@ class Graph:
         if host_key(url) != host_key(self.base):
             raise BadUpstream("Graph named a next page on another host")
         safe = safe or method in ("GET", "HEAD")
-        request = Outgoing(method, url, fields, data, auth=self._tokens, safe=safe, once=once)
+        request = Outgoing(method, url, fields, data, auth=self._tokens, safe=safe, once=once, commits=commits)
         try:
             return self.transport.send(request)
         except (BadUpstream, Busy) as error:
@@ -112,6 +113,8 @@ class Graph:
         data: bytes | Parts | None = None,
         stream: bool = False,
         safe: bool = False,
+        commits: bool = False,
     ) -> Reply:
         """A request to a pre-authenticated URL: without a token, and with the status left to the caller."""
-        return self.transport.send(Outgoing(method, url, dict(headers or {}), data, stream=stream, safe=safe))
+        request = Outgoing(method, url, dict(headers or {}), data, stream=stream, safe=safe, commits=commits)
+        return self.transport.send(request)

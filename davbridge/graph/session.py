@@ -21,6 +21,7 @@ from davbridge.killpoint import killpoint
 from davbridge.redact import Secret
 from davbridge.store.journal import Journal, OpenSession
 from davbridge.transport import Reply
+from davbridge.transport.retry import UNAVAILABLE, retry_after
 
 log = logging.getLogger(__name__)
 PAUSE = 1.0
@@ -100,6 +101,10 @@ class UploadSession:
             except Stalled:
                 fragment.wait()
                 continue
+            if reply is not None and reply.status == UNAVAILABLE:
+                # a gateway's may hide a success: the session is asked, once the gate has opened
+                pause = retry_after(reply.headers, self._graph.clock.now())
+                reply, lost = None, Busy("Microsoft is busy", pause or 30.0)
             if reply is not None:
                 if reply.status in (200, 201) and last:
                     return self._stored(reply, digest)
@@ -118,6 +123,8 @@ class UploadSession:
             stored, received = self._look(digest, last=last and fragment.given, error=lost)
             if stored is not None:
                 return stored
+            if received is None and isinstance(lost, Busy):
+                raise lost
             if received == self._position + len(fragment) and not last:
                 self._position = received
                 return None
@@ -157,7 +164,7 @@ class UploadSession:
             "Content-Type": "application/octet-stream",
         }
         # not `safe`: a repeat after a lost answer would meet 416; we look first
-        return self._graph.direct("PUT", self._url, headers=headers, data=fragment)
+        return self._graph.direct("PUT", self._url, headers=headers, data=fragment, commits=fragment.last)
 
     def _look(
         self, digest: Callable[[], str], *, last: bool, error: BridgeError | None

@@ -14,26 +14,32 @@ from functools import partial
 from davbridge import deadline
 from davbridge.body import Body
 from davbridge.clock import Clock
-from davbridge.errors import BadUpstream, BodyTruncated, NotFound, UnknownOutcome
+from davbridge.errors import BadUpstream, BodyTruncated, BridgeError, Busy, NotFound, TooLarge, UnknownOutcome
 from davbridge.graph.batch import IfFolder, NotDone
 from davbridge.graph.client import Graph
 from davbridge.graph.decode import iso
 from davbridge.graph.desk import Desk
+from davbridge.graph.failures import raise_for
 from davbridge.graph.fragments import Window
 from davbridge.graph.integrity import Mismatch, check_stored
-from davbridge.graph.items import _match, written
+from davbridge.graph.items import _match, get_item, written
 from davbridge.graph.memory import UNIT
 from davbridge.graph.model import DriveItem, ItemRef
-from davbridge.graph.quickxor import QuickXor
+from davbridge.graph.quickxor import QuickXor, quick_xor_hash
 from davbridge.graph.senders import Senders
 from davbridge.graph.session import PAUSE, SessionGone, UploadSession, described
 from davbridge.graph.tempo import SHOWN
 from davbridge.killpoint import killpoint
 from davbridge.transport import Reply
+from davbridge.transport.retry import UNAVAILABLE, retry_after
 
 log = logging.getLogger(__name__)
 SIMPLE_LIMIT = 4 * 2**20
 """Contents up to this size go in one request."""
+LARGEST = 250 * 2**30
+"""Bytes of a file; more is refused before it is read, and not after hours."""
+_UNAVAILABLE_TIMES = 5
+"""Tries of a content that is answered with 503, each after a pause."""
 _TIMES = 3
 """Sessions that one upload may open, where its bytes can be had again."""
 
@@ -53,15 +59,48 @@ def put_content(
 
     Graph makes missing folders on the way without being asked: the caller must know that the parent exists.
 
+    A gateway that says 503 may have passed it on: the file is looked at before it is sent again, since each time makes
+    a version.
+
     Raises:
-        AlreadyExists: `fail_if_exists`, or a folder has the name. PreconditionFailed, QuotaExceeded, TooLarge.
+        AlreadyExists: `fail_if_exists`, or a folder has the name. PreconditionFailed, QuotaExceeded, TooLarge, Busy.
         UnknownOutcome: the answer was lost.
     """
     url = ref.url("content") + f"?@microsoft.graph.conflictBehavior={'fail' if fail_if_exists else 'replace'}"
     headers = {"Content-Type": content_type or "application/octet-stream", **_match(if_match)}
-    reply = graph.call("PUT", url, data=data, headers=headers)
+    if isinstance(graph, IfFolder):
+        reply = graph.call("PUT", url, data=data, headers=headers)
+    else:
+        for _ in range(_UNAVAILABLE_TIMES):
+            reply = graph.send("PUT", url, data=data, headers=headers, commits=True)
+            if reply.status != UNAVAILABLE:
+                break
+            found = already_stored(graph, ref, data)
+            if found is not None:
+                return found
+        else:
+            raise Busy("Microsoft is busy", retry_after(reply.headers, graph.clock.now()) or 30.0)
+        raise_for(reply)
     killpoint("content stored")
     return written(reply, ref), reply.status == 201
+
+
+def already_stored(graph: Graph, ref: ItemRef, data: bytes) -> Stored | None:
+    """The item, when it has this content after all; whether it is new then, its times tell.
+
+    Raises:
+        Busy. UnknownOutcome: it cannot be read.
+    """
+    try:
+        item = get_item(graph, ref)
+    except NotFound:
+        return None
+    except Busy:
+        raise
+    except BridgeError as error:
+        raise UnknownOutcome("Microsoft was busy, and what it has stored cannot be read") from error
+    is_ours = item.kind == "file" and item.size == len(data) and item.quick_xor_hash in ("", quick_xor_hash(data))
+    return (item, item.created == item.modified) if is_ours else None
 
 
 def upload(
@@ -89,6 +128,8 @@ def upload(
         Mismatch: the service has stored something else.
         NotDone: `only_if` did not hold; nothing of the body was read.
     """
+    if body.length > LARGEST:
+        raise TooLarge("OneDrive and SharePoint take no file larger than 250 GiB")
     times = {"createdDateTime": created, "lastModifiedDateTime": modified}
     info = {key: iso(value) for key, value in times.items() if value is not None}
     conflict = fail_if_exists

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
 _LOST_SECONDS = 10.0
 """How long to do without a file that cannot be made, before trying again."""
+_MISS_SECONDS = 5.0
+"""How long a file that others write into is waited for, to take in what a read told; and then no more for as long."""
 _UNMADE = "no such"
 _MOST_COPIES = 4096
 _ATTEMPTS = 3
@@ -51,6 +53,9 @@ class MirrorFile:
         self._looked = 0.0
         self._epoch = (-1, 0)
         self._lost_until = 0.0
+        self._missing_until = 0.0
+        self.missed = 0
+        """How often something that was read could not be taken in."""
         self._database = Database(path, durable=False)
         self._copy = Copy(self._database, _MOST_COPIES)
         self._prepare()
@@ -106,19 +111,37 @@ class MirrorFile:
         return self._database.generation
 
     @contextmanager
-    def writing(self) -> Iterator[Pen]:
+    def reading(self) -> Iterator[Pen]:
+        """As `writing`, for what a read told: where others write for too long, it is not kept (faults.md F43)."""
+        with ExitStack() as stack:
+            try:
+                if self.clock.monotonic() < self._missing_until:
+                    raise Busy("the mirror was busy a moment ago", 1.0)
+                pen = stack.enter_context(self.writing(_MISS_SECONDS))
+            except Busy as busy:
+                if isinstance(busy, Damaged):
+                    raise
+                self.missed += 1
+                if self.clock.monotonic() >= self._missing_until:
+                    log.warning("the mirror %s is busy, and passed by: %s", self.path.name, busy)
+                    self._missing_until = self.clock.monotonic() + _MISS_SECONDS
+                pen = Pen(stack.enter_context(scratch(SCHEMA)), self.now(), self._fence)
+            yield pen
+
+    @contextmanager
+    def writing(self, patience: float | None = None) -> Iterator[Pen]:
         """A transaction. What was to be written into a damaged file or onto a full disk is lost, as the mirror may be.
 
         A file that could not take it is not to be believed any more either, so another takes its place.
 
-        Raises: Busy.
+        Raises: Busy: others have written for longer than `patience` seconds, or else half a minute.
         """
         begun, attempts = False, 0
         while not begun:
             generation, attempts = -1, attempts + 1
             try:
                 with ExitStack() as stack:
-                    generation, transaction = self._begin(stack, hopeless=attempts > _ATTEMPTS)
+                    generation, transaction = self._begin(stack, patience, hopeless=attempts > _ATTEMPTS)
                     pen = Pen(transaction, self.now(), self._fence)
                     begun = True
                     yield pen
@@ -185,7 +208,7 @@ class MirrorFile:
         """Close the calling thread's connection."""
         self._database.close()
 
-    def _begin(self, stack: ExitStack, *, hopeless: bool) -> tuple[int, Transaction]:
+    def _begin(self, stack: ExitStack, patience: float | None, *, hopeless: bool) -> tuple[int, Transaction]:
         """A transaction on the file at the path, and the generation it belongs to; without a file, one on nothing."""
         if self.is_lost:
             self._retry()
@@ -195,7 +218,7 @@ class MirrorFile:
             generation = self._database.generation
             try:
                 with ExitStack() as opened:
-                    transaction = opened.enter_context(self._database.transaction())
+                    transaction = opened.enter_context(self._database.transaction(patience))
                     if not self._database.is_elsewhere():
                         stack.enter_context(opened.pop_all())
                         return generation, transaction

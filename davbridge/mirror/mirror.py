@@ -166,7 +166,7 @@ class Mirror:
 
         `certain`: read by id, which does not lag (§12.2).
         """
-        with self.file.writing() as pen:
+        with self.file.reading() as pen:
             return pen.learn(item, since, ttl=self._ttl, certain=certain)
         return item
 
@@ -179,7 +179,7 @@ class Mirror:
         rows = [(self._name, _text(folded), drive_id, item_id)]
         if item.parent_id and len(folded) > 1 and self.locate(path.parent).depth < len(folded) - 1:
             rows.append((self._name, _text(folded[:-1]), item.drive_id, item.parent_id))
-        with self.file.writing() as pen:
+        with self.file.reading() as pen:
             for root, text, drive, known in rows:
                 pen.sql.execute(
                     "INSERT OR REPLACE INTO paths VALUES (?, ?, ?, ?, ?)", (root, text, pen.number(drive), known, until)
@@ -188,7 +188,7 @@ class Mirror:
     def learn_absent(self, path: DavPath, since: float | None = None) -> None:
         """A look-up of `path` that began at `since` said that there is nothing; what we wrote there later stays."""
         place = self.locate(path.parent)
-        with self.file.writing() as pen:
+        with self.file.reading() as pen:
             child = self._child(place.key, path.name) if place.depth == len(path.names) - 1 else None
             aliases = pen.sql.execute(
                 "SELECT drive, id FROM paths WHERE root = ? AND path = ? AND id IS NOT NULL",
@@ -372,7 +372,7 @@ class Mirror:
     def _take(self, folder: Key, batch: list[DriveItem], seen: set[str], since: float) -> list[DriveItem]:
         shown: list[DriveItem] = []
         fresh, whole = set[str](), False
-        with self.file.writing() as pen:
+        with self.file.reading() as pen:
             for item in batch:
                 believed = pen.learn(item, since, ttl=self._ttl)
                 if believed is None or key_of(believed.drive_id, believed.parent_id) != folder:
@@ -390,7 +390,7 @@ class Mirror:
     def _finish(self, folder: Key, seen: set[str], since: float) -> list[DriveItem]:
         """Add what we wrote and the listing missed; drop the rest; remember the folder as complete."""
         ours: list[DriveItem] = []
-        with self.file.writing() as pen:
+        with self.file.reading() as pen:
             number = pen.number(folder[0])
             sql = (
                 f"SELECT {_NODE}, i.written FROM items AS i INDEXED BY items_by_name WHERE i.drive = ? AND i.parent = ?"  # noqa: S608 - ours

@@ -87,9 +87,7 @@ class Database:
         return connection
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self._path, timeout=BUSY_SECONDS if self._durable else _LONG_BUSY_SECONDS, isolation_level=None
-        )
+        connection = sqlite3.connect(self._path, timeout=self._patience, isolation_level=None)
         connection.row_factory = sqlite3.Row
         try:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -202,16 +200,16 @@ class Database:
         self._generation += 1
 
     @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
+    def transaction(self, patience: float | None = None) -> Iterator[Transaction]:
         """A write transaction: committed at the end of the block, rolled back when it raises.
 
         Raises:
-            Busy: another process held the write lock for longer than `BUSY_SECONDS`.
+            Busy: somebody held the write lock for longer than `patience` seconds, or else for longer than usual.
             QuotaExceeded: the disk is full.
         """
         with _translated():
             connection = self._connection()
-            connection.execute("BEGIN IMMEDIATE")
+            self._begin(connection, patience)
             # what others committed while we waited for the lock must be seen in here, and what we commit, afterwards
             end_moment()
             try:
@@ -222,6 +220,20 @@ class Database:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+
+    def _begin(self, connection: sqlite3.Connection, patience: float | None) -> None:
+        if patience is None:
+            connection.execute("BEGIN IMMEDIATE")
+            return
+        connection.execute(f"PRAGMA busy_timeout = {patience * 1000:.0f}")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {self._patience * 1000:.0f}")
+
+    @property
+    def _patience(self) -> float:
+        return BUSY_SECONDS if self._durable else _LONG_BUSY_SECONDS
 
     def close(self) -> None:
         """Close the calling thread's connection and the watcher; others close with their threads."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 THROTTLED = frozenset({429, 503, 509})
+UNAVAILABLE = 503
 _FAILED = frozenset({500, 502, 504, 408})
 _LONGEST_PAUSE = 3600.0
 

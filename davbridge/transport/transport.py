@@ -22,7 +22,7 @@ from davbridge.transport.gate import Gates, MemoryGates
 from davbridge.transport.hosts import HostRules, host_key
 from davbridge.transport.message import Outgoing, Reply
 from davbridge.transport.pace import Budget
-from davbridge.transport.retry import THROTTLED, Again, RetryPolicy, retry_after
+from davbridge.transport.retry import THROTTLED, UNAVAILABLE, Again, RetryPolicy, retry_after
 from davbridge.transport.wire import Broken, Wire
 from davbridge.waiting import about_to_wait
 
@@ -79,6 +79,8 @@ class Transport:
     def send(self, request: Outgoing) -> Reply:
         """Send `request` and return the answer, whatever its status, once no retry makes sense.
 
+        A 503 to one that `commits` is returned at once; the gate is closed for as long as it says.
+
         Raises:
             Busy: throttled, or failing, for longer than the deadline allows.
             BadUpstream: no connection, a certificate that is not trusted, an address that is not followed.
@@ -121,6 +123,8 @@ class Transport:
             )
             if decision is not None and decision.shared:
                 self._gates.close_for(host, decision.pause)
+            if request.commits and reply.status == UNAVAILABLE:
+                return reply
             if decision is None or request.once:
                 return self._checked(request, reply)
             self._note(request, str(reply.status), decision)

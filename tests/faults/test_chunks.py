@@ -206,8 +206,11 @@ def test_partial_updates_of_files(dav: Dav) -> None:
     """PATCH (sabre's partial update) and PUT with Content-Range are refused, and change nothing."""
     dav.put("a.bin", b"content", check=201)
     patch = {"Content-Type": "application/x-sabredav-partialupdate", "X-Update-Range": "bytes=0-1"}
-    dav.request("PATCH", "a.bin", headers=patch, body=b"XX", check=(405, 501))
-    dav.request("PATCH", "a.bin", headers={"Content-Range": "bytes 0-1/7"}, body=b"XX", check=(405, 501))
+    for path in ("a.bin", "none.bin", ""):
+        dav.request("PATCH", path, headers=patch, body=b"XX", check=501)
+        dav.request("PATCH", path, headers={"Content-Range": "bytes 0-1/7"}, body=b"XX", check=501)
+    assert "PATCH" not in dav.options("a.bin", check=200).header("Allow")
+    assert "PATCH" not in dav.request("FOO", "a.bin", check=(405, 501)).header("Allow")
     dav.put("a.bin", b"XX", headers={"Content-Range": "bytes 0-1/7"}, check=400)
     assert dav.get("a.bin", check=200).body == b"content"
 

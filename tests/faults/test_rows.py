@@ -175,6 +175,47 @@ def test_a_session_that_is_not_opened(world: World, dav: Dav, drive, name: str, 
     assert drive.open_sessions == 0
 
 
+@pytest.mark.parametrize("known", [False, True], ids=["cold", "warm"])
+@pytest.mark.parametrize("fault", [WorkThen(503), Status(503, retry_after=2), Html(503)], ids=repr)
+@pytest.mark.parametrize("name", ["a.bin", "n.bin"], ids=["there", "new"])
+@pytest.mark.parametrize("data", [b"", NEW, LARGE[:6_000_000], LARGE], ids=["empty", "small", "one fragment", "three"])
+def test_a_commit_that_is_answered_with_503(
+    world: World, dav: Dav, drive, name: str, data: bytes, fault: Action, *, known: bool
+) -> None:
+    """F04: it may have worked, so it is looked at before it is done again: once is one version, whole."""
+    if not known:
+        world.forget()
+    call = "put content" if len(data) <= len(NEW) else "put fragment"
+    world.emulator.faults.add(call, fault, nth=LAST if data is LARGE else 1)
+    dav.put(name, data, check=(201, 204))
+    assert world.emulator.faults.pending == 0
+    assert drive.tree() == {**BEFORE, f"/{name}": data}
+    assert drive.versions(f"/{name}") == ([OLD] if name == "a.bin" else [])
+    assert drive.open_sessions == 0
+    assert dav.get(name, check=200).body == data
+
+
+@pytest.mark.parametrize("data", [NEW, LARGE[:6_000_000]], ids=["small", "session"])
+def test_a_commit_that_is_refused_for_long(world: World, dav: Dav, drive, data: bytes) -> None:
+    """F02: 503 with a long time to wait is told with that time, and nothing is stored."""
+    call = "put content" if data is NEW else "put fragment"
+    world.emulator.faults.add(call, Status(503, retry_after=300))
+    answer = dav.put("a.bin", data, check=503)
+    assert 200 < int(answer.header("Retry-After")) <= 300
+    assert drive.tree() == BEFORE
+
+
+def test_a_session_that_was_opened_unheard(world: World, dav: Dav, drive) -> None:
+    """F24: the service lets nobody else write for a quarter of an hour: 423, with a time after which to come again."""
+    world.emulator.faults.add("create session", LoseAnswer())
+    answer = dav.put("a.bin", LARGE, check=423)
+    assert 0 < int(answer.header("Retry-After")) <= 900
+    assert drive.tree() == BEFORE
+    world.emulator.clock.advance(901)
+    dav.put("a.bin", LARGE, check=204)
+    assert drive.read("/a.bin") == LARGE
+
+
 @pytest.mark.parametrize("nth", [1, 2, LAST])
 def test_a_token_that_ends_in_mid_upload(world: World, dav: Dav, drive, nth: int) -> None:
     """F16: a new token, and the body whole: fragments need none."""
