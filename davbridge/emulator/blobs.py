@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import tempfile
+import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -13,6 +15,8 @@ from davbridge.emulator.hashes import quick_xor
 IN_MEMORY = 8 << 20
 HASHED = 256 << 20
 """Larger contents have no hash yet when they are asked for: the service computes them later too (§2.8)."""
+_hashing = threading.Lock()
+"""One large content at a time: it is work for the interpreter, of which there is one for all connections."""
 _BLOCK = 1 << 20
 _ZEROS = bytes(_BLOCK)
 
@@ -51,9 +55,9 @@ class Blob:
     @property
     def quick_xor_hash(self) -> str:
         """Base64, or empty for contents that are empty or very large."""
-        # not `cached_property`, which has one lock for all blobs: each upload would wait for the hashes of all others
         if self._hash is None:
-            self._hash = quick_xor(self.blocks()) if 0 < self.size <= HASHED else ""
+            with _hashing if self._data is None else nullcontext():
+                self._hash = quick_xor(self.blocks()) if 0 < self.size <= HASHED else ""
         return self._hash
 
     def hashed(self) -> Blob:
