@@ -39,6 +39,11 @@ class Precedence:
         self._answering: set[int] = set()
         self._door = threading.Lock()
 
+    @property
+    def answering(self) -> int:
+        """Threads that answer a small request at the moment, and do not wait for anybody."""
+        return len(self._answering)
+
     def begin(self) -> None:
         """This thread answers a request from now on, which is a small one until its body shows otherwise."""
         self._here.moved = 0
