@@ -249,7 +249,7 @@ def test_places_at_graph() -> None:
 
 
 def test_nobody_gives_way_to_who_waits_for_microsoft() -> None:
-    """A small request has no precedence while its answer is on its way, and has it again with the answer, or without."""
+    """A small request has no precedence while its answer is on its way, and has it again after it, whatever it is."""
     seen: list[int] = []
 
     class Watched(Script):
