@@ -14,6 +14,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from davbridge.precedence import PRECEDENCE
+
 
 class _Here(threading.local):
     listener: Callable[[], None] | None = None
@@ -31,8 +33,14 @@ def when_waiting(listener: Callable[[], None]) -> None:
 def about_to_wait() -> None:
     """What follows waits for somebody, or works for more than a few milliseconds."""
     _here.moment = None
+    PRECEDENCE.rest()
     if _here.listener is not None:
         _here.listener()
+
+
+def waited() -> None:
+    """The wait is over. Not to say so costs a small request its precedence (`precedence`), until the next time."""
+    PRECEDENCE.resume()
 
 
 def begin_moment() -> None:

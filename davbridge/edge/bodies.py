@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from davbridge.precedence import PRECEDENCE
+
 _LONGEST_LINE = 8192
 _MOST_TRAILERS = 100
 
@@ -42,6 +44,7 @@ class KnownLength:
         if self._before is not None:
             self._before()
             self._before = None
+        PRECEDENCE.move(wanted)
         data = self._source.read(wanted)
         self.remaining -= len(data)
         if len(data) < wanted:
@@ -74,6 +77,7 @@ class Chunked:
             if self._left == 0 and not self._next():
                 break
             take = int(min(wanted, self._left))
+            PRECEDENCE.move(take)
             data = self._source.read(take)
             if len(data) < take:
                 raise ConnectionError("the chunked body was cut short")

@@ -13,6 +13,7 @@ from cheroot.server import HTTPConnection
 
 from davbridge.edge.request import EdgeRequest
 from davbridge.edge.stream import Stream
+from davbridge.precedence import PRECEDENCE
 from davbridge.waiting import begin_moment
 
 _LINGER_SECONDS, _LINGER_IDLE_SECONDS, _LINGER_BYTES = 5.0, 0.5, 256 << 20
@@ -58,7 +59,7 @@ class EdgeConnection(HTTPConnection):
                 if not stream.fill():
                     return False
                 while stream.has_head() or stream.buffered >= self.server.max_request_header_size:
-                    if not self.communicate():  # type: ignore[no-untyped-call] # cheroot types it partly
+                    if not self._answer():
                         return self.lingers and self._linger()
                     if stream.buffered:
                         begin_moment()  # the next one may have come since
@@ -71,6 +72,13 @@ class EdgeConnection(HTTPConnection):
             self._since = time.monotonic()
         self._begun = begun
         return True
+
+    def _answer(self) -> bool:
+        PRECEDENCE.begin()
+        try:
+            return bool(self.communicate())  # type: ignore[no-untyped-call] # cheroot types it partly
+        finally:
+            PRECEDENCE.end()
 
     def _shake(self) -> bool:
         try:

@@ -15,6 +15,7 @@ from cheroot.server import HTTPRequest
 
 from davbridge.edge.bodies import Chunked, KnownLength
 from davbridge.edge.head import Refused, bad, first_line, lines_of, read_headers
+from davbridge.precedence import PRECEDENCE
 
 _DRAINED, _DRAIN_SECONDS = 64 * 1024, 1.0
 """Bytes of an unwanted body that are read so that the connection can be used again, if they come at once."""
@@ -144,6 +145,7 @@ class EdgeRequest(HTTPRequest):
         """
         if self.method == b"HEAD":
             return
+        PRECEDENCE.move(len(chunk))
         if self.chunked_write:
             chunk = b"%x\r\n%b\r\n" % (len(chunk), chunk)
         self._send(chunk)

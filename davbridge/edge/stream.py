@@ -11,7 +11,7 @@ import ssl
 import time
 from typing import Any
 
-from davbridge.waiting import about_to_wait
+from davbridge.waiting import about_to_wait, waited
 
 _TAKEN = 64 * 1024
 _BLOCK = 256 * 1024
@@ -133,6 +133,7 @@ class Stream:
         if left <= 0 or not poll.poll(left * 1000):
             # the words by which cheroot knows it
             raise TimeoutError("timed out")
+        waited()
 
     def _receive(self, size: int) -> bytes:
         while True:

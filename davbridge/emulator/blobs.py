@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import tempfile
+import threading
 from collections.abc import Iterator
-from functools import cached_property
+from contextlib import nullcontext
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -14,6 +15,8 @@ from davbridge.emulator.hashes import quick_xor
 IN_MEMORY = 8 << 20
 HASHED = 256 << 20
 """Larger contents have no hash yet when they are asked for: the service computes them later too (§2.8)."""
+_hashing = threading.Lock()
+"""One large content at a time: it is work for the interpreter, of which there is one for all connections."""
 _BLOCK = 1 << 20
 _ZEROS = bytes(_BLOCK)
 
@@ -24,6 +27,7 @@ class Blob:
     def __init__(self, data: bytes | None, path: Path | None, size: int) -> None:
         self._data = data
         self._path = path
+        self._hash: str | None = None
         self.size = size
 
     @classmethod
@@ -48,10 +52,18 @@ class Blob:
     def bytes(self) -> bytes:
         return b"".join(self.blocks())
 
-    @cached_property
+    @property
     def quick_xor_hash(self) -> str:
         """Base64, or empty for contents that are empty or very large."""
-        return quick_xor(self.blocks()) if 0 < self.size <= HASHED else ""
+        if self._hash is None:
+            with _hashing if self._data is None else nullcontext():
+                self._hash = quick_xor(self.blocks()) if 0 < self.size <= HASHED else ""
+        return self._hash
+
+    def hashed(self) -> Blob:
+        """Itself, its hash computed now: who asks for it first may have the drive's lock."""
+        assert self.quick_xor_hash is not None
+        return self
 
     def discard(self) -> None:
         """Free the file. Readers that are open go on reading."""
@@ -89,11 +101,11 @@ class Draft:
     def finish(self, size: int) -> Blob:
         """The blob of the first `size` bytes."""
         if self._data is not None:
-            return Blob(bytes(self._data[:size]), None, size)
+            return Blob(bytes(self._data[:size]), None, size).hashed()
         assert self._file is not None
         self._file.truncate(size)
         self._file.close()
-        return Blob(None, self._path, size)
+        return Blob(None, self._path, size).hashed()
 
     def discard(self) -> None:
         if self._file is not None:

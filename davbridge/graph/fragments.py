@@ -15,6 +15,7 @@ from davbridge.clock import Clock
 from davbridge.graph.memory import UNIT, Share
 from davbridge.graph.tempo import Line, Tempo
 from davbridge.killpoint import killpoint
+from davbridge.precedence import PRECEDENCE
 
 AHEAD = 25 * UNIT
 """Near 8 MiB: what is read beyond a fragment, while its answer is on its way."""
@@ -160,6 +161,7 @@ class Fragment:
             begun = clock.monotonic()
             part = self._window.part(self, number, patience)
             patience -= clock.monotonic() - begun
+            PRECEDENCE.give_way()
             self.given = self.given or number == self.count - 1
             yield part
             killpoint("part sent")

@@ -24,7 +24,7 @@ from davbridge.transport.message import Outgoing, Reply
 from davbridge.transport.pace import Budget
 from davbridge.transport.retry import THROTTLED, UNAVAILABLE, Again, RetryPolicy, retry_after
 from davbridge.transport.wire import Broken, Wire
-from davbridge.waiting import about_to_wait
+from davbridge.waiting import about_to_wait, waited
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Transport:
         *,
         hosts: HostRules,
         verify: str | bool = True,
-        max_connections: int = 32,
+        max_connections: int = 128,
         gates: Gates | None = None,
         policy: RetryPolicy | None = None,
         wire: Wire | None = None,
@@ -90,9 +90,14 @@ class Transport:
         self._hosts.check(request.address)
         if request.auth is not None and not self._hosts.may_send_token(request.address):
             raise BadUpstream("a token would have gone to a host that is not Graph's")
-        host = host_key(request.address)
-        number = 1
         about_to_wait()
+        try:
+            return self._send(request, host_key(request.address))
+        finally:
+            waited()
+
+    def _send(self, request: Outgoing, host: str) -> Reply:
+        number = 1
         refused: Secret | None = None
         claims: str | None = None
         challenges: list[str | None] = []

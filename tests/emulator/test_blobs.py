@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 from davbridge.emulator.blobs import Draft
@@ -26,3 +27,16 @@ def test_zeros_replace_what_a_cut_fragment_left(tmp_path: Path) -> None:
     draft.write(0, b"x" * MIB)
     draft.write(0, bytes(MIB))
     assert draft.finish(9 * MIB).bytes() == bytes(9 * MIB)
+
+
+def test_zeros_count_in_the_hash(tmp_path: Path) -> None:
+    """The hash of a content with more zeros than are looked at together is that of the definition."""
+    size, at, data = 9 * MIB + 77, MIB + 5, b"not zero"
+    draft = Draft(tmp_path, size)
+    draft.write(0, bytes(at) + data + bytes(size - at - len(data)))
+    register = 0
+    for number, byte in enumerate(data, at):  # zeros turn the ring and nothing else
+        shift = 11 * number % 160
+        register ^= (byte << shift & (1 << 160) - 1) | byte << shift >> 160
+    register ^= size << 96
+    assert draft.finish(size).quick_xor_hash == base64.b64encode(register.to_bytes(20, "little")).decode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import stat
+import threading
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -13,9 +14,10 @@ import pytest
 from davbridge import deadline
 from davbridge.clock import ManualClock
 from davbridge.durable import write_atomically
-from davbridge.errors import ConfigError, QuotaExceeded
+from davbridge.errors import Busy, ConfigError, QuotaExceeded
 from davbridge.redact import RedactingFilter, Secret, redact
 from davbridge.store.database import Database
+from davbridge.waiting import when_waiting
 
 
 def test_a_deadline_runs_out_and_can_be_extended() -> None:
@@ -109,6 +111,50 @@ def test_check_and_change_is_one_step_between_processes(tmp_path: Path) -> None:
     for worker in workers:
         worker.join()
     assert database.read("SELECT n FROM counter")[0]["n"] == 100
+    database.close()
+
+
+def test_threads_of_a_process_write_in_turn(tmp_path: Path) -> None:
+    """A second writer does not ask SQLite, which would have it sleep, until the first one has ended."""
+    database = Database.open(tmp_path / "state.sqlite", SCHEMA)
+    entered, steps = threading.Event(), []
+
+    def write() -> None:
+        when_waiting(entered.set)
+        with database.transaction():
+            steps.append("second")
+
+    other = threading.Thread(target=write)
+    with database.transaction() as transaction:
+        other.start()
+        assert entered.wait(20), "who has to wait says so"
+        transaction.execute("INSERT INTO counter VALUES (7)")
+        steps.append("first")
+    other.join(20)
+    assert steps == ["first", "second"]
+    database.close()
+
+
+def test_who_waits_too_long_for_a_write_is_told(tmp_path: Path) -> None:
+    """A thread that keeps the write lock costs the others their patience, and not for ever."""
+    database = Database.open(tmp_path / "state.sqlite", SCHEMA)
+    told: list[BaseException] = []
+
+    def write() -> None:
+        try:
+            with database.transaction():
+                pass
+        except Busy as error:
+            told.append(error)
+
+    database._patience = 0.0
+    with database.transaction():
+        other = threading.Thread(target=write)
+        other.start()
+        other.join(20)
+    assert len(told) == 1
+    with database.transaction():
+        """It is free again."""
     database.close()
 
 

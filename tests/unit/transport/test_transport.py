@@ -13,6 +13,7 @@ from davbridge import caller, deadline
 from davbridge.caller import Caller, Purpose
 from davbridge.clock import ManualClock, SystemClock
 from davbridge.errors import BadUpstream, Busy, UnknownOutcome
+from davbridge.precedence import PRECEDENCE
 from davbridge.redact import Secret
 from davbridge.tokens import FixedToken
 from davbridge.transport import HostRules, Outgoing, Reply, RetryPolicy, Transport
@@ -245,3 +246,24 @@ def test_places_at_graph() -> None:
     for thread in threads:
         thread.join(10)
         assert not thread.is_alive()
+
+
+def test_nobody_gives_way_to_who_waits_for_microsoft() -> None:
+    """A small request has no precedence while its answer is on its way, and has it again after it, whatever it is."""
+    seen: list[int] = []
+
+    class Watched(Script):
+        def send(self, request: Outgoing, headers: Mapping[str, str], timeout: float) -> Reply:
+            seen.append(PRECEDENCE.answering)
+            return super().send(request, headers, timeout)
+
+    PRECEDENCE.begin()
+    try:
+        transport(Watched(status(200)), ManualClock()).send(READ)
+        seen.append(PRECEDENCE.answering)
+        with pytest.raises(BadUpstream):
+            transport(Watched(Broken("reset", sent=False)), ManualClock()).send(READ)
+        seen.append(PRECEDENCE.answering)
+    finally:
+        PRECEDENCE.end()
+    assert (seen[0], seen[1], seen[-2], seen[-1]) == (0, 1, 0, 1)
