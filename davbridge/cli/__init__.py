@@ -4,33 +4,50 @@ from __future__ import annotations
 
 import logging
 import sys
+from importlib import import_module
 
 import click
 
 from davbridge import __version__
-from davbridge.cli.check import check
-from davbridge.cli.demo import demo
-from davbridge.cli.hash_password import hash_password_command
-from davbridge.cli.init import init
-from davbridge.cli.login import login
-from davbridge.cli.reload import reload
-from davbridge.cli.resolve import resolve
-from davbridge.cli.serve import serve
-from davbridge.cli.status import status
 from davbridge.cli.telling import tell
 from davbridge.errors import BridgeError
+from davbridge.starting import loading
 
 __all__ = ["cli", "main"]
 
+_COMMANDS = {
+    "check": "check",
+    "demo": "demo",
+    "hash-password": "hash_password_command",
+    "init": "init",
+    "login": "login",
+    "reload": "reload",
+    "resolve": "resolve",
+    "serve": "serve",
+    "status": "status",
+}
+"""The function of each, in a file of the command's name."""
 
-@click.group()
+
+class _Commands(click.Group):
+    """Loads the command that is wanted and no other: each process of `serve` comes by here, too."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        with loading():
+            module = import_module(f"davbridge.cli.{cmd_name.replace('-', '_')}")
+        command: click.Command = getattr(module, _COMMANDS[cmd_name])
+        return command
+
+
+@click.group(cls=_Commands)
 @click.version_option(__version__, prog_name="davbridge")
 def cli() -> None:
     """A WebDAV server in front of OneDrive and SharePoint document libraries."""
-
-
-for command in (demo, init, serve, reload, login, status, check, resolve, hash_password_command):
-    cli.add_command(command)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import threading
 import uuid
 from datetime import datetime
 from pathlib import Path
@@ -167,9 +168,12 @@ class Emulator:
         return cls(world, entra, servers, proxy, ca_file)
 
     def close(self) -> None:
-        for server in self._servers:
-            server.close()
-        self._proxy.close()
+        # side by side: each waits until its loop looks up again
+        closings = [threading.Thread(target=one.close) for one in (*self._servers, self._proxy)]
+        for closing in closings:
+            closing.start()
+        for closing in closings:
+            closing.join()
         shutil.rmtree(self.world.folder, ignore_errors=True)
 
     def __enter__(self) -> Emulator:

@@ -5,9 +5,12 @@ Fragments do not grow, so that an upload that is not very large has several.
 
 from __future__ import annotations
 
-from davbridge import service
 from davbridge.cli import main
-from davbridge.graph import tempo
+from davbridge.starting import loading
+
+with loading():
+    from davbridge import service
+    from davbridge.graph import tempo
 
 if __name__ == "__main__":
     service._SETTLE_SECONDS = 0.2

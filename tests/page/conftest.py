@@ -8,6 +8,7 @@ import pytest
 
 from davbridge.emulator import Emulator
 from davbridge.tokens import report
+from tests.support.hurry import hurry
 from tests.support.site import Browser, Site, running_site, site_configuration
 
 
@@ -15,7 +16,12 @@ from tests.support.site import Browser, Site, running_site, site_configuration
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """With a device code."""
     folder = tmp_path_factory.mktemp("site")
-    with Emulator.start() as emulator, running_site(emulator, site_configuration(emulator, folder), folder) as site:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        Emulator.start() as emulator,
+        running_site(emulator, site_configuration(emulator, folder), folder) as site,
+    ):
+        hurry(emulator, patch)
         yield site
 
 

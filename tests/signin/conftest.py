@@ -23,6 +23,7 @@ from davbridge.clock import Clock, SystemClock
 from davbridge.config.model import Account, Config
 from davbridge.emulator import Emulator
 from davbridge.tokens import AccountSettings, SignedInAccount, TokenStore, open_account, sign_in
+from tests.support.hurry import hurry
 from tests.support.world import configuration
 
 
@@ -112,8 +113,9 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def place(emulator: Emulator, tmp_path: Path) -> Iterator[Place]:
-    """The tests' configuration, with an account of the application's own."""
+def place(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """The tests' configuration, with an account of the application's own. Whoever waits for a person waits no time."""
+    hurry(emulator, monkeypatch)
     with ExitStack() as stack:
         yield Place(emulator, tmp_path, configuration(emulator, tmp_path), SystemClock(), stack)
 
