@@ -63,7 +63,7 @@ def _policy(bridge: Bridge, config: Config, name: str) -> dict[str, Any]:
             facts |= {"library": place.drive.name, "drive_id": place.drive.id, "root": place.root_name}
         facts["quota"] = {"used": quota.used, "available": quota.available} if quota else None
         report = driver.report()
-        facts["mirror"] = {**asdict(report), "sentence": report.sentence}
+        facts["mirror"] = {**asdict(report), "sentence": report.sentence, "exceptions": report.exceptions}
     except BridgeError as error:
         facts |= {"reachable": False, "message": str(error)}
     return facts
@@ -79,3 +79,5 @@ def _show(name: str, facts: dict[str, Any]) -> None:
     if quota:
         tell(f"  quota   {human_size(quota['used'])} used, {human_size(quota['available'])} free")
     tell(f"  mirror  {facts['mirror']['sentence']}")
+    if facts["mirror"]["exceptions"]:
+        tell(f"  except  {facts['mirror']['exceptions']}")

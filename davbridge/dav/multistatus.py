@@ -79,10 +79,13 @@ class Multistatus:
             folder = self._folders[parent] = Folder(self._request, self._wanted, self._page, parent, base)
         self._parts.append(folder.write([item]))
 
-    def add_status(self, path: DavPath, status: str, *, folder: bool) -> None:
-        """A path with nothing but a status."""
+    def add_status(self, path: DavPath, status: str, condition: str = "", *, folder: bool) -> None:
+        """A path with nothing but a status, and the condition that was not met."""
         href = escape(self._href(path, folder=folder))
-        self._parts.append(f"<D:response><D:href>{href}</D:href><D:status>HTTP/1.1 {status}</D:status></D:response>\n")
+        error = f"<D:error><D:{condition}/></D:error>" if condition else ""
+        self._parts.append(
+            f"<D:response><D:href>{href}</D:href><D:status>HTTP/1.1 {status}</D:status>{error}</D:response>\n"
+        )
 
     def add_truncation(self, why: str, condition: str = "") -> None:
         """That there is more than this: 507 for the request's own URL (RFC 6578 §3.6, RFC 5323 §2.3.1)."""

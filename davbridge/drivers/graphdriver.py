@@ -134,8 +134,7 @@ class GraphDriver:
 
     def report(self) -> MirrorReport:
         """How the drive's mirror stands. Raises: as `probe`."""
-        place, tree = self._open()
-        return report_of(tree.cache.file, place.drive.id)
+        return report_of(self._open()[1].cache)
 
     @property
     def account(self) -> str:
@@ -349,7 +348,8 @@ class GraphDriver:
                 place = self._find()
                 root = key_of(place.root.drive_id, place.root.item_id)
                 file = self._mirrors.open(self._account, place.drive.id)
-                cache = Mirror(file, root, ttl=self._cache_ttl)
+                watched = key_of(place.drive.id, "")[0]
+                cache = Mirror(file, root, ttl=self._cache_ttl, watched=watched)
                 tree = Tree(self._graph, place.root, cache, self._urls, self._clock, self._desk, self._contents)
                 if self._watch is not None:
                     self._attend = self._watch(self._graph, place.drive.id, file)

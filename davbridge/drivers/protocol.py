@@ -36,7 +36,8 @@ class Item:
     `id` survives rename and move. `etag` is the bare DAV entity tag: letters, digits and `-` only, no quotes; it
     changes with the content and with nothing else (empty for folders). `size` in bytes (0 for folders). Times are
     aware, UTC, whole seconds. `content_type` is empty for folders. `stamp`, of folders only: letters, digits and `-`;
-    it changes whenever anything in the tree below changes, or the folder; empty when nobody watches the tree.
+    it changes whenever anything in the tree below changes, or the folder; empty when nobody watches the tree. Where a
+    part of the tree below is not watched, it changes with time, too, since that part may have changed.
     """
 
     id: str
@@ -209,12 +210,14 @@ class NeedsAccount(Protocol):
 class Change:
     """An item that is new, changed or elsewhere since a sync token, or (`item` None) a path that nothing is at now.
 
-    `path` lies below the policy's root. `folder`, of a removed one: it was a folder.
+    `path` lies below the policy's root. `folder`, of a removed one: it was a folder. `closed`: a folder of whose
+    members nothing is told here, though the question was `deep`, since nobody watches them.
     """
 
     path: DavPath
     item: Item | None
     folder: bool = False
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +234,10 @@ class Tracks(Protocol):
     """The ability to tell what has changed in a tree (RFC 6578)."""
 
     def sync_token(self) -> str:
-        """The present moment, letters, digits and `-`; empty while nobody watches the tree."""
+        """The present moment, letters, digits and `-`; empty while nobody watches the tree.
+
+        It is a token of those folders that have a stamp: of the others `changes` tells nothing.
+        """
 
     def changes(self, path: DavPath, since: str, *, deep: bool, limit: int | None = None) -> Changes:
         """What changed in a folder since the token `since`; with an empty one everything that is there.
@@ -241,7 +247,8 @@ class Tracks(Protocol):
         below a removed folder is not told. A path is told once at most: where a folder has gone and another come,
         `more` may be true without a limit, and the newcomer is told with the next token.
 
-        Raises: NotFound, Unsupported (a file, or nobody watches), StaleToken (start over without a token).
+        Raises: NotFound, StaleToken (start over without a token), Unsupported (a file, or nobody watches), Busy
+        (somebody does, but not all is known yet).
         """
 
 
@@ -255,5 +262,5 @@ class Searches(Protocol):
         `deep`: in the whole tree below, else among the folder's own children. The folder itself is never found. The
         iterable may raise in the middle.
 
-        Raises: NotFound, Unsupported (a file, or nobody watches the tree).
+        Raises: NotFound, Unsupported (a file, or nobody watches the tree), Busy (as `Tracks.changes`).
         """

@@ -69,7 +69,10 @@ def changes(file: Reads, question: Question) -> Page:
         StaleToken: not ours, too old for the removals that are kept, or the folder itself came to its path since.
     """
     since = Token.parse(question.since, question.epoch) if question.since else Token.start(question.now)
-    if since.place.seq > question.now or _pruned(file) > since.floor:
+    if max(since.place.seq, since.removals) > question.now:
+        # made up, or of a file that was put back to an earlier state
+        raise StaleToken("the sync token is not known here")
+    if _pruned(file) > since.floor:
         raise StaleToken("the sync token is too old")
     base = _base(file, question, since)
     items = _items(file, question, since)

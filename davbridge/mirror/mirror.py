@@ -19,7 +19,8 @@ from davbridge.graph.model import DriveItem
 from davbridge.mirror.file import MirrorFile
 from davbridge.mirror.keys import Key, content_key, key_of, own_key
 from davbridge.mirror.rows import ITEM, item_of
-from davbridge.mirror.standing import TRUST_SECONDS, standing_of
+from davbridge.mirror.stamps import Stamps
+from davbridge.mirror.standing import TRUST_SECONDS, Standing, standing_of
 from davbridge.paths import DavPath, fold
 from davbridge.store.database import Damaged, Row
 
@@ -70,14 +71,28 @@ class _Look:
             return False
         return bool(row["listed"] >= 0 and (self.is_live(row["drive"]) or row["listed"] > self.now))
 
+    def stamped(self, item: DriveItem, row: Row) -> DriveItem:
+        """The item of a row with its stamp, if it has one at the moment."""
+        if item.kind == "file" or item.remote or not self.is_live(row["drive"]):
+            return item
+        stamps = self._mirror.stamps(row["drive"], self.now)
+        if item.id in stamps.open:
+            self.until = min(self.until, stamps.until)
+        return stamps.on(item, row["below"])
+
 
 class Mirror:
-    """Thread-safe. `root` is the key of the policy's root; times are wall-clock seconds."""
+    """Thread-safe. `root` is the key of the policy's root; times are wall-clock seconds.
 
-    def __init__(self, file: MirrorFile, root: Key, *, ttl: float = TTL_SECONDS) -> None:
+    `watched`: the drive that delta is asked about, in the spelling of keys; a root that a shortcut leads to lies on
+    another one.
+    """
+
+    def __init__(self, file: MirrorFile, root: Key, *, ttl: float = TTL_SECONDS, watched: str = "") -> None:
         self.file = file
         self.root = root
-        self._ttl = ttl
+        self.ttl = ttl
+        self._watched = watched or root[0]
         self._name = "/".join(root)
 
     def now(self) -> float:
@@ -144,20 +159,35 @@ class Mirror:
     def known_children(self, folder: Key) -> Iterator[DriveItem]:
         """The children that are known, in the order of their folded names. Raises: Damaged: at once, or in between."""
         number = self.file.number(folder[0])
-        live = self._live(number)
-        epoch = self.file.epoch if live else 0
+        stamps = self.stamps(number, self.now()) if self._live(number) else None
         sql = f"""SELECT {ITEM}, i.below FROM items AS i INDEXED BY items_by_name
             WHERE i.drive = ? AND i.parent = ? ORDER BY i.fold"""  # noqa: S608 - ours
         rows = self.file.stream(sql, (number, folder[1]))
-        items = ((item_of(row, folder[0]), row[14]) for row in rows)
-        return (
-            replace(item, stamp=stamp_of(epoch, below)) if live and item.kind != "file" else item
-            for item, below in items
-        )
+        if stamps is None:
+            return (item_of(row, folder[0]) for row in rows)
+        return (stamps.on(item_of(row, folder[0]), row[14]) for row in rows)
+
+    def stamps(self, number: int, now: float) -> Stamps:
+        """The stamps of a live drive's folders."""
+        return Stamps.at(self.file, number, now, self.ttl)
 
     def is_live(self) -> bool:
         """Whether the policy's drive is kept fresh by delta at the moment."""
         return self._live(self.file.number(self.root[0]))
+
+    def is_followed(self, drive_id: str) -> bool:
+        """Whether a drive's changes are told, now or as soon as they can be: not with `poll: 0`, nor without delta."""
+        return drive_id == self._watched and self.file.is_polled and self.standing.phase != "none"
+
+    @property
+    def is_at_home(self) -> bool:
+        """Whether the root lies on the drive that delta is asked about."""
+        return self.root[0] == self._watched
+
+    @property
+    def standing(self) -> Standing:
+        """Where delta stands with the drive that it is asked about."""
+        return standing_of(self.file, self.file.number(self._watched))
 
     # -- learning from reads
 
@@ -167,14 +197,14 @@ class Mirror:
         `certain`: read by id, which does not lag (§12.2).
         """
         with self.file.reading() as pen:
-            return pen.learn(item, since, ttl=self._ttl, certain=certain)
+            return pen.learn(item, since, ttl=self.ttl, certain=certain)
         return item
 
     def learn_alias(self, path: DavPath, item: DriveItem) -> None:
         """`item` was found at `path` below the root; its folder's id is then known, too."""
         if path.is_root or item.deleted or self.locate(path).depth == len(path.names):
             return
-        folded, until = path.folded, self.now() + self._ttl
+        folded, until = path.folded, self.now() + self.ttl
         drive_id, item_id = content_key(item)
         rows = [(self._name, _text(folded), drive_id, item_id)]
         if item.parent_id and len(folded) > 1 and self.locate(path.parent).depth < len(folded) - 1:
@@ -222,13 +252,13 @@ class Mirror:
     def wrote(self, item: DriveItem) -> DriveItem:
         """Our write made `item` as it is: it is the truth, and fenced. Returns it with its tag."""
         with self.file.writing() as pen:
-            return pen.wrote(item, ttl=self._ttl)
+            return pen.wrote(item, ttl=self.ttl)
         return item
 
     def wrote_empty_folder(self, item: DriveItem) -> None:
         """As `wrote`, for a folder that we have just made: nothing is in it."""
         with self.file.writing() as pen:
-            pen.wrote(item, ttl=self._ttl, listed=self.now() + self._ttl)
+            pen.wrote(item, ttl=self.ttl, listed=self.now() + self.ttl)
 
     def expect(self, item: DriveItem) -> None:
         """We made `item` without being told all about it: its id is known and fenced, the rest must be read."""
@@ -316,8 +346,8 @@ class Mirror:
                 row = self._row(key)
             else:
                 key, row = own_key(item), child
-        if item is not None and row is not None and item.kind != "file" and look.is_live(row["drive"]):
-            item = replace(item, stamp=stamp_of(self.file.epoch, row["below"]))
+        if item is not None and row is not None:
+            item = look.stamped(item, row)
         return Place(key, depth, item), True
 
     def _has_doubts(self, folder: Key) -> bool:
@@ -364,7 +394,7 @@ class Mirror:
         return {row["path"]: (self.file.drive_id(row["drive"]), row["id"]) if row["id"] else None for row in rows}
 
     def _set_absent(self, sql: object, path: DavPath) -> None:
-        until = self.now() + self._ttl
+        until = self.now() + self.ttl
         values = (self._name, _text(path.folded), None, None, until)
         sql.execute("INSERT OR REPLACE INTO paths VALUES (?, ?, ?, ?, ?)", values)  # type: ignore[attr-defined]
         sql.execute("DELETE FROM paths WHERE until < ?", (self.now(),))  # type: ignore[attr-defined]
@@ -374,7 +404,7 @@ class Mirror:
         fresh, whole = set[str](), False
         with self.file.reading() as pen:
             for item in batch:
-                believed = pen.learn(item, since, ttl=self._ttl)
+                believed = pen.learn(item, since, ttl=self.ttl)
                 if believed is None or key_of(believed.drive_id, believed.parent_id) != folder:
                     continue
                 if believed.id not in seen:  # pages repeat an item when the folder changes meanwhile (§12.6)
@@ -403,15 +433,10 @@ class Mirror:
                 else:
                     pen.drop(number, row["id"])
             pen.sql.execute(
-                "UPDATE items SET listed = ? WHERE drive = ? AND id = ?", (since + self._ttl, number, folder[1])
+                "UPDATE items SET listed = ? WHERE drive = ? AND id = ?", (since + self.ttl, number, folder[1])
             )
         return ours
 
 
 def _text(folded: tuple[str, ...]) -> str:
     return "/".join(folded)
-
-
-def stamp_of(epoch: int, below: int) -> str:
-    """A folder's stamp."""
-    return f"{epoch:x}-{below:x}"

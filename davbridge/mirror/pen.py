@@ -38,6 +38,7 @@ class Pen:
         self._numbers: dict[str, int] = {}
         self._tracked: dict[int, bool] = {}
         self._touched: dict[tuple[int, str], int] = {}
+        self._elsewhere = 0
         self._any_gone = bool(transaction.execute("SELECT 1 FROM gone LIMIT 1").fetchone())
 
     # -- taking in
@@ -164,6 +165,8 @@ class Pen:
         """Write the books before the commit: the sequence, and `below` of all folders above what changed."""
         if self._seq:
             self.set_counter("seq", self._seq)
+        if self._elsewhere:
+            self.set_counter("elsewhere", self._elsewhere)
         below: dict[tuple[int, str], int] = {}
         for (number, folder), seq in self._touched.items():
             at = folder
@@ -260,6 +263,8 @@ class Pen:
     def _touch(self, number: int, folder: str, seq: int) -> None:
         if self.is_tracked(number):
             self._touched[number, folder] = seq
+        else:
+            self._elsewhere = seq
 
     def _is_gone(self, number: int, news: DriveItem, since: float) -> bool:
         """Whether we deleted the item, and nobody has brought it back since: that would be a later version."""

@@ -16,7 +16,8 @@
 * `staged`: a new enumeration after 410, until it is whole.
 * `sync`: where delta stands, a row a drive: `link` is the finished round's deltaLink, `next` the next page's link of a
   round under way, `began` that round's start, `synced` the start of the last finished one.
-* `counters`: `seq`, the last number given; `epoch`, which makes the sync tokens of another file invalid.
+* `counters`: `seq`, the last number given; `epoch`, which makes the sync tokens of another file invalid; `elsewhere`,
+  the number of the last change on a drive that nobody watches.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ SCHEMA = (
         seq INTEGER NOT NULL, placed INTEGER NOT NULL, below INTEGER NOT NULL, listed REAL NOT NULL,
         PRIMARY KEY (id, drive)) STRICT, WITHOUT ROWID""",
     "CREATE INDEX IF NOT EXISTS items_by_name ON items (drive, parent, fold)",
+    "CREATE INDEX IF NOT EXISTS items_shortcuts ON items (drive, parent) WHERE remote_id <> ''",
     """CREATE TABLE IF NOT EXISTS gone (drive INTEGER NOT NULL, id TEXT NOT NULL, etag TEXT NOT NULL,
         until REAL NOT NULL, PRIMARY KEY (drive, id)) STRICT, WITHOUT ROWID""",
     "CREATE TABLE IF NOT EXISTS orphans (drive INTEGER NOT NULL, id TEXT NOT NULL, PRIMARY KEY (drive, id)) STRICT",

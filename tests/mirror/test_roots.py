@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from davbridge.clock import ManualClock
 from davbridge.drivers.graphdriver import GraphDriver, Place
 from davbridge.drivers.roots import find_root
 from davbridge.emulator import Emulator
@@ -13,6 +14,8 @@ from davbridge.errors import NotFound, Unsupported
 from davbridge.graph.client import Graph
 from davbridge.graph.drives import get_drive
 from davbridge.mirror.folder import Mirrors
+from davbridge.mirror.mirror import TTL_SECONDS
+from davbridge.mirror.sync import DeltaSync
 from tests.contract.places import graph_of, p, put, read
 from tests.mirror.conftest import Mirrored, mirrored
 from tests.mirror.truth import paths
@@ -184,3 +187,42 @@ def test_notebooks(world: Mirrored) -> None:
     assert world.calls(look) == []
     with pytest.raises(Unsupported):
         put(world.driver, "/notes/x.one", b"x")
+
+
+def test_a_change_behind_a_shortcut_is_seen_by_who_trusts_tags(emulator: Emulator, graph: Graph) -> None:
+    """A client that lists a folder only when its tag has changed sees it within the time to live."""
+    clock = ManualClock()
+    mirrors = Mirrors.temporary(clock)
+    drive, others = emulator.drive("business"), emulator.drive("archive")
+    others.put("/shared/x.txt", b"x")
+    drive.put("/mine.txt", b"mine")
+    drive.shortcut("theirs", others, "/shared")
+
+    def find() -> Place:
+        return find_root(graph, get_drive(graph, drive.id), p("/"))
+
+    driver = GraphDriver(graph, find, clock, mirrors=mirrors, account="contoso")
+    DeltaSync(graph, drive.id, mirrors.open("contoso", drive.id), "business").round()
+    listed = {item.name: item.stamp for item in driver.children(p("/"))[1]}
+    assert listed == {"mine.txt": "", "theirs": ""}
+    assert {item.name for item in driver.children(p("/theirs"))[1]} == {"x.txt"}
+    tag = driver.stat(p("/")).stamp
+    others.put("/shared/new.txt", b"new")
+    clock.advance(TTL_SECONDS)
+    assert driver.stat(p("/")).stamp != tag
+    assert {item.name for item in driver.children(p("/theirs"))[1]} == {"x.txt", "new.txt"}
+    mirrors.close()
+
+
+def test_a_root_behind_a_shortcut(emulator: Emulator, graph: Graph, mirrors: Mirrors) -> None:
+    """It lies on a drive whose changes nobody tells, also when those of the policy's own drive are told."""
+    drive, others = emulator.drive("business"), emulator.drive("archive")
+    others.put("/shared/x.txt", b"x")
+    drive.shortcut("theirs", others, "/shared")
+    world = mirrored("business", emulator, graph, mirrors, root="/theirs")
+    world.round()
+    assert world.names() == {"x.txt"}
+    assert (world.driver.stat(p("/")).stamp, world.driver.sync_token()) == ("", "")
+    with pytest.raises(Unsupported):
+        world.driver.changes(p("/"), "", deep=True)
+    assert world.driver.report().sentence.startswith("no delta")

@@ -71,6 +71,20 @@ def test_status_of_a_served_bridge(served: Dav, config: Path, emulator: Emulator
     assert "quota   30.0 MB used, " in run("status", "--config", str(config)).stdout
 
 
+def test_status_names_shortcuts(served: Dav, config: Path, emulator: Emulator) -> None:
+    """Whatever is behind them is listed again and again, and people are told how often."""
+    others = emulator.drive("archive")
+    others.put("/shared/x.txt", b"x")
+    emulator.drive("business").shortcut("Short", others, "/shared")
+    until(lambda: told(config)["me"]["mirror"]["shortcuts"])
+    mirror = told(config)["me"]["mirror"]
+    assert (mirror["shortcut_paths"], mirror["ttl"]) == (["/Short"], 15.0)
+    assert told(config)["team"]["mirror"]["shortcuts"] == 0
+    shown = run("status", "--config", str(config)).stdout
+    assert shown.count("  except  ") == 1
+    assert "  except  /Short: " in shown
+
+
 def test_status_of_a_drive_that_nobody_polls(emulator: Emulator, tmp_path: Path) -> None:
     """`poll: 0`: it does not look like an enumeration that never begins."""
     emulator.reset()

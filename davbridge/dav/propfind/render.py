@@ -14,7 +14,6 @@ from davbridge.dav.locks import Lock
 from davbridge.dav.message import Request
 from davbridge.dav.properties import (
     CALENDAR_SERVER,
-    FILE,
     LIVE,
     NO_LOCKS,
     QUOTA,
@@ -108,7 +107,8 @@ class Page:
             whole = f"<{tag}>{self._sync[name]}</{tag}>" if self._sync[name] else ""
             if self._wanted.names_only and whole:
                 whole = f"<{tag}/>"
-            return ["" if item.kind is FILE else whole for item in items]
+            # a folder without a stamp is one that REPORT refuses
+            return [whole if item.stamp else "" for item in items]
         values = file_tags(items) if name == "getetag" and not self._wanted.folder_tags else LIVE[name](items)
         empty, opening, closing = f"<{tag}/>", f"<{tag}>", f"</{tag}>"
         if self._wanted.names_only:

@@ -1,8 +1,9 @@
 """REPORT `sync-collection` (RFC 6578): what has changed in a folder since a token.
 
 Sync tokens are `urn:davbridge:sync:` and the driver's own word; clients compare and return them, nothing more. Where
-nobody watches the drive there is no such report: 403 `supported-report` (RFC 3253 §3.6), as for any other report, and
-the property `sync-token` is missing, so a client falls back to PROPFIND. Changes of dead properties and locks are not
+nobody watches the drive, and below shortcuts to other drives, there is no such report: 403 `supported-report` (RFC 3253
+§3.6), as for any other report, and the property `sync-token` is missing, so a client falls back to PROPFIND. While a
+drive is being read for the first time it is 503. Changes of dead properties and locks are not
 changes of a member here, and are not told; nor are side files, which are not in the drive.
 """
 
@@ -52,6 +53,9 @@ def handle(request: Request) -> Response:
     for change in found.changes:
         if change.item is None:
             answer.add_status(change.path, "404 Not Found", folder=change.folder)
+        elif change.closed:
+            # a member collection that has no report of its own: the client must list it (RFC 6578 §3.3)
+            answer.add_status(change.path, "403 Forbidden", "supported-report", folder=True)
         else:
             answer.add(change.path, change.item)
     if found.more:

@@ -258,6 +258,14 @@ def test_tokens_that_are_not_ours(mirror: SmallMirror, token: str) -> None:
         ask(mirror, token)
 
 
+@pytest.mark.parametrize("token", ["7-99", "7-99-1-1-", "7-1-99-1-", "8-1", "nonsense"])
+def test_what_is_said_of_tokens_that_are_not_ours(mirror: SmallMirror, token: str) -> None:
+    """They are unknown, also those from the future, and not too old."""
+    mirror.create(TOP, "a")
+    with pytest.raises(StaleToken, match="not known here"):
+        ask(mirror, token)
+
+
 def test_old_removals_are_forgotten(mirror: SmallMirror) -> None:
     """Tokens from before what is kept are stale; newer ones, and enumerations that begin now, are not."""
     first = ask(mirror).token
@@ -271,7 +279,7 @@ def test_old_removals_are_forgotten(mirror: SmallMirror) -> None:
         forget_removals(transaction, keep=4)
     with mirror.database.transaction() as transaction:
         forget_removals(transaction, keep=4)
-    with pytest.raises(StaleToken):
+    with pytest.raises(StaleToken, match="too old"):
         ask(mirror, first)
     assert told(ask(mirror, second))[0] == "-/a"
     page = ask(mirror, limit=1)

@@ -45,7 +45,7 @@ def values(name: str, template: str, state: Any = "waiting") -> dict[str, Any]:
     """All that the templates show, with one text in each place where somebody else's may stand."""
     report = AccountReport("needs sign-in", "browser", name, name, (name,), warning=name, message=name)
     policy = PagePolicy(name, "onedrive", name, name, name, {name: name}, SimpleNamespace())  # type: ignore[arg-type]
-    mirror = MirrorReport("live", True, 1, 0, 1.0, 1, "")
+    mirror = MirrorReport("live", True, 1, 0, 1.0, 1, "", 2, (name,))
     account = AccountFinding(name, report, True, name)
     flow = Flow("1", state, name, 1.0, 1.0, name, name, "", 2.0, name)
     found = PolicyFinding(name, policy, name, name, Quota(1, 2), 1.0, mirror)
