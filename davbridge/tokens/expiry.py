@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
 
 from davbridge.errors import ConfigError
 from davbridge.tokens.methods import certificate
-from davbridge.tokens.settings import AccountSettings
+from davbridge.tokens.settings import AccountSettings, CertificateFiles
 
 DAYS = (0, 1, 7, 30)
 """When to warn, the nearest first."""
@@ -43,9 +44,20 @@ def expiry(settings: AccountSettings) -> Expiry | None:
         return Expiry("the client secret", datetime.combine(settings.secret_expires, time.max, UTC), mend)
     if settings.method == "certificate" and settings.certificate is not None:
         try:
-            ends = certificate.read(settings.certificate).ends
-        except ConfigError:
+            at = settings.certificate.file.stat()
+            ends = _ends(settings.certificate, (at.st_ino, at.st_size, at.st_mtime_ns))
+        except (ConfigError, OSError):
             return None  # whoever signs in is told
         mend = "upload a new one to the app registration, then replace the file"
         return Expiry("the certificate", ends, mend) if ends else None
     return None
+
+
+@lru_cache(32)
+def _ends(files: CertificateFiles, version: tuple[int, int, int]) -> datetime | None:
+    """Read once for each version of the file: every look at `/metrics` asks, and a key takes 40 ms to load.
+
+    Raises:
+        ConfigError: as `certificate.read`; nothing is remembered then.
+    """
+    return certificate.read(files).ends

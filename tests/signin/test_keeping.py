@@ -18,15 +18,19 @@ from davbridge.emulator import Emulator
 from davbridge.emulator.faults import Status
 from davbridge.errors import Forbidden
 from davbridge.tokens import Upkeep, report
-from tests.signin.conftest import PERSON, Place, make_pair
+from davbridge.tokens.expiry import expiry
+from davbridge.tokens.methods import certificate
+from tests.signin.conftest import PERSON, Pair, Place, make_pair
+from tests.support.hurry import hurry
 from tests.support.world import configuration
 
 DAY = 86400.0
 
 
 @pytest.fixture
-def place(emulator: Emulator, tmp_path: Path) -> Iterator[Place]:
+def place(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     """Time is in the test's hand, today to begin with: certificates have real dates."""
+    hurry(emulator, monkeypatch)
     clock = ManualClock(start=emulator.clock.now())
     with ExitStack() as stack:
         yield Place(emulator, tmp_path, configuration(emulator, tmp_path), clock, stack)
@@ -145,6 +149,31 @@ def test_warnings_before_the_end(place: Place, tmp_path: Path, what: str, caplog
     assert len(told) == 4
     assert [b - a for a, b in itertools.pairwise(told)] == [23, 6, 1]
     assert "expired on" in report(account).warning
+
+
+def test_a_certificate_is_read_when_it_is_new(
+    place: Place, pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once for all who ask when it ends, and again when the file is replaced, or could not be used."""
+    reads = []
+    read = certificate.read
+    monkeypatch.setattr(certificate, "read", lambda files: reads.append(files) or read(files))
+    file = tmp_path / "app.pem"
+    of_file = {"sign_in": "certificate", "client_secret": None, "certificate": {"file": str(file)}}
+    file.write_bytes(b"nothing")
+    settings = place.settings(**of_file)
+    assert [expiry(settings) for _ in range(2)] == [None, None]
+    assert len(reads) == 2
+    file.write_bytes(pair.pem())
+    assert {expiry(settings) for _ in range(3)} == {expiry(settings)}
+    assert len(reads) == 3
+    other = make_pair(days=10)
+    file.write_bytes(other.pem())
+    told = expiry(settings)
+    assert told is not None
+    assert told.ends == other.certificate.not_valid_after_utc
+    file.unlink()
+    assert expiry(settings) is None
 
 
 @pytest.mark.parametrize(
