@@ -169,7 +169,9 @@ class Emulator:
 
     def close(self) -> None:
         # side by side: each waits until its loop looks up again
-        closings = [threading.Thread(target=one.close) for one in (*self._servers, self._proxy)]
+        closings = [
+            threading.Thread(target=close) for close in (*(one.close for one in self._servers), self._proxy.close)
+        ]
         for closing in closings:
             closing.start()
         for closing in closings:
