@@ -26,8 +26,8 @@ class Outgoing:
 
     `safe` says that repeating it after a lost answer does no harm (GET, or a write that names its outcome). `auth` may
     only be given for the Graph host. `stream` leaves the answer's body to be read by the caller. `once`: no second try
-    and no log line, since the caller has a rhythm of its own. `commits`: it stores a content, and a gateway's 503 may hide
-    a success as its 502 does: that goes to the caller, who looks before it is sent again.
+    and no log line, since the caller has a rhythm of its own. `commits`: it stores a content, and a gateway's 503 may
+    hide a success as its 502 does: that goes to the caller, who looks before it is sent again.
     """
 
     method: str
