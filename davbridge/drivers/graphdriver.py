@@ -183,7 +183,7 @@ class GraphDriver:
         times: Times | None = None,
     ) -> Written:
         tree = self._tree
-        with copied(self._contents, path.name, body) as upload:
+        with tree.doubted(path), copied(self._contents, path.name, body) as upload:
             written = store(tree, self._uploads, path, body, if_match=if_match, if_absent=if_absent, times=times)
             upload.stored(tree.known(path) if upload.filler else None, written.item.etag)
         return written
@@ -205,7 +205,8 @@ class GraphDriver:
         else:
             parent = tree.ref(path.parent)
         try:
-            made = self._make_folder(tree, parent, path.name)
+            with tree.doubted(path):
+                made = self._make_folder(tree, parent, path.name)
         except NotFound:
             made = self._make_below_new(tree, path)
         except AlreadyExists:
@@ -253,22 +254,26 @@ class GraphDriver:
 
     def move(self, source: DavPath, target: DavPath, *, replace: bool) -> Written:
         tree = self._tree
-        return self._again(source, lambda: move(tree, self._uploads, source, target, replace=replace))
+        with tree.doubted(source, target):
+            return self._again(source, lambda: move(tree, self._uploads, source, target, replace=replace))
 
     def copy(self, source: DavPath, target: DavPath, *, replace: bool, deep: bool = True) -> Written:
         place, tree = self._open()
         replaces_files = place.drive.kind != "personal"
-        return self._again(
-            source,
-            lambda: copy(tree, self._clock, source, target, replace=replace, deep=deep, replaces_files=replaces_files),
-        )
+        with tree.doubted(target):
+            return self._again(
+                source,
+                lambda: copy(
+                    tree, self._clock, source, target, replace=replace, deep=deep, replaces_files=replaces_files
+                ),
+            )
 
     def delete(self, path: DavPath, *, if_match: str | None = None) -> None:
         """One call. `if_match` costs a look-up before it: Graph's own If-Match on DELETE does not work (§4.3)."""
         if path.is_root:
             raise Unsupported("the root cannot be deleted")
         tree = self._tree
-        with tree.places(path):
+        with tree.doubted(path), tree.places(path):
             self._delete(tree, path, if_match)
 
     def _delete(self, tree: Tree, path: DavPath, if_match: str | None) -> None:

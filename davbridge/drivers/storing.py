@@ -321,5 +321,5 @@ def _conflict(tree: Tree, path: DavPath, if_absent: bool) -> Exception:
         return Unsupported(f"{path} is a folder and has no content")
     if if_absent:
         return PreconditionFailed(f"{path} exists")
-    # business drives take one upload session a file (§3.2); one that nobody uses ends after a quarter of an hour
+    # business drives take one upload session a file (§3.2); an abandoned one ends after a quarter of an hour
     return Locked(f"{path} is being written by somebody else", _SESSION_SECONDS)

@@ -17,7 +17,7 @@ from davbridge.cache import ContentCache
 from davbridge.clock import Clock
 from davbridge.drivers.items import is_shown
 from davbridge.drivers.sequence import Sequences
-from davbridge.errors import NotFound, ParentNotFound, Unsupported
+from davbridge.errors import BridgeError, NotFound, ParentNotFound, UnknownOutcome, Unsupported
 from davbridge.graph.client import Graph
 from davbridge.graph.desk import Desk
 from davbridge.graph.items import get_folder, get_item, list_children
@@ -93,6 +93,17 @@ class Tree:
             for key in keys:
                 stack.enter_context(self.desk.turns.turn(key))
             yield
+
+    @contextmanager
+    def doubted(self, *paths: DavPath) -> Iterator[None]:
+        """For a write in the block: when nobody can tell what it has done, nothing is believed of these paths."""
+        try:
+            yield
+        except UnknownOutcome:
+            for path in paths:
+                with suppress(BridgeError):
+                    self.cache.forget_path(path)
+            raise
 
     def just_written(self, path: DavPath) -> DriveItem | None:
         """What we wrote at `path` a moment ago, read again by its id; None when nothing is known of that."""

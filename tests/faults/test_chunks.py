@@ -209,8 +209,8 @@ def test_partial_updates_of_files(dav: Dav) -> None:
     for path in ("a.bin", "none.bin", ""):
         dav.request("PATCH", path, headers=patch, body=b"XX", check=501)
         dav.request("PATCH", path, headers={"Content-Range": "bytes 0-1/7"}, body=b"XX", check=501)
-    assert "PATCH" not in dav.options("a.bin", check=200).header("Allow")
-    assert "PATCH" not in dav.request("FOO", "a.bin", check=(405, 501)).header("Allow")
+    assert "PATCH" not in dav.options("a.bin", check=200).header("Allow").split(", ")
+    assert "PATCH" not in dav.request("FOO", "a.bin", check=(405, 501)).header("Allow").split(", ")
     dav.put("a.bin", b"XX", headers={"Content-Range": "bytes 0-1/7"}, check=400)
     assert dav.get("a.bin", check=200).body == b"content"
 

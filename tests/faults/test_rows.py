@@ -152,6 +152,22 @@ def test_writes_of_unknown_outcome(world: World, dav: Dav, drive, verb: str, fau
         assert drive.tree() in (BEFORE, job.after)
 
 
+@pytest.mark.parametrize("verb", WRITES)
+def test_what_is_shown_after_an_unknown_outcome(world: World, dav: Dav, drive, verb: str) -> None:
+    """F06, F07: nobody could find out what was done; from then on what is there is shown, and not what was known."""
+    job = WRITES[verb]
+    dav.propfind("z", depth=0, check=404)
+    world.emulator.faults.add(job.call, LoseAnswer(), times=5)
+    world.emulator.faults.add("get item", Status(500), times=40)
+    assert job.ask(dav).status in (job.good, 502, 503, 504)
+    world.emulator.faults.clear()
+    assert drive.tree() in (BEFORE, job.after)
+    listed = {resource.href.rstrip("/").rpartition("/")[2] for resource in dav.propfind("", depth=1).resources[1:]}
+    assert listed == {path[1:] for path in drive.tree() if path.count("/") == 1}
+    for path in ("/a.bin", "/z", "/f", "/n.bin", "/d"):
+        dav.propfind(path[1:], depth=0, check=207 if path in drive.tree() else 404)
+
+
 def test_a_new_folder_that_shows_late(world: World, dav: Dav, drive) -> None:
     """F06: the answer was lost, and the name is free by its path and taken for the second try: it is ours, and seen."""
     world.emulator.quirks.listing_lag = world.emulator.quirks.lookup_lag = 1
