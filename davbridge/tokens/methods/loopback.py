@@ -7,24 +7,29 @@ import hmac
 import queue
 import socket
 import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from urllib.parse import parse_qsl, urlsplit
 
-_PAGE = b"<!doctype html><title>davbridge</title><p>You can close this page and go back to davbridge."
+_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="color-scheme" content="light dark">
+<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><title>davbridge</title>
+<p>{}You can close this page and go back to davbridge.</p>"""
 
 
-class _Server6(HTTPServer):
+class _Server6(ThreadingHTTPServer):
     address_family = socket.AF_INET6
 
 
 class Loopback:
-    """Listens on a free port of both loopback addresses: browsers take either for `localhost`. For a `with` block."""
+    """Listens on a free port of both loopback addresses: browsers take either for `localhost`. For a `with` block.
+
+    Each connection has a thread of its own: browsers open some that they may never use.
+    """
 
     def __init__(self) -> None:
         self._answers: queue.Queue[dict[str, str]] = queue.Queue(maxsize=8)
         handler = _handler(self._answers)
-        self._servers: list[HTTPServer] = [HTTPServer(("127.0.0.1", 0), handler)]
+        self._servers: list[ThreadingHTTPServer] = [ThreadingHTTPServer(("127.0.0.1", 0), handler)]
         self.port: int = self._servers[0].server_address[1]
         with contextlib.suppress(OSError):  # no IPv6 here
             self._servers.append(_Server6(("::1", self.port), handler))
@@ -58,10 +63,11 @@ def _handler(answers: queue.Queue[dict[str, str]]) -> type[BaseHTTPRequestHandle
             answer = dict(parse_qsl(urlsplit(self.path).query))
             known = "state" in answer and ("code" in answer or "error" in answer)
             self.send_response(200 if known else 404)
-            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Type", "text/html; charset=utf-8")
             self.send_header("Cache-Control", "no-store")
             self.end_headers()
-            self.wfile.write(_PAGE if known else b"")
+            refused = "Microsoft has refused the sign-in; davbridge says why. " if "error" in answer else ""
+            self.wfile.write(_PAGE.format(refused).encode() if known else b"")
             if known:
                 with contextlib.suppress(queue.Full):
                     answers.put_nowait(answer)
