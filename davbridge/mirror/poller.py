@@ -127,19 +127,20 @@ class Poller:
                     "delta is not to be had for drive %s: its folders are read again every 15 seconds", self._sync.name
                 )
             return _UNAVAILABLE_SECONDS, failures + 1
+        except NeedsSignIn:
+            # the account has told it, once for all of its drives; it knows without asking Microsoft, and a new sign-in
+            # shall be seen at once
+            return None, failures + 1
         except BridgeError as error:
             if not failures:
                 log.warning("changes of drive %s could not be asked for: %s", self._sync.name, error)
-            if isinstance(error, NeedsSignIn):
-                # the account knows without asking Microsoft, and a new sign-in shall be seen at once
-                return None, failures + 1
             pause = self._pace.after_failures(failures + 1)
             return max(pause, error.retry_after) if isinstance(error, Busy) else pause, failures + 1
         except Exception:
             log.exception("a delta round failed")
             return self._pace.longest_failure, failures + 1
         if failures:
-            log.info("changes are told again")
+            log.info("changes of drive %s are told again", self._sync.name)
         return None, 0
 
     def _listen(self) -> None:

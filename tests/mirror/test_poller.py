@@ -149,6 +149,14 @@ def test_a_lost_sign_in_is_looked_at_at_the_usual_pace(polled: Polled) -> None:
     assert _gaps(polled.run(120)) == [15] * 7
 
 
+def test_a_lost_sign_in_is_not_told_for_each_drive(polled: Polled, caplog: pytest.LogCaptureFixture) -> None:
+    """The account has told it; that it is back is told."""
+    polled.rounds.errors = [NeedsSignIn("no") for _ in range(3)]
+    with caplog.at_level("INFO", "davbridge"):
+        polled.run(120)
+    assert [one.getMessage() for one in caplog.records] == ["changes of drive drive are told again"]
+
+
 def test_failures_are_farther_and_farther_apart(polled: Polled) -> None:
     """15 s, 30 s, … up to five minutes, whatever push says; and the usual pace when it works again."""
     polled.rounds.errors = [BadUpstream("no") for _ in range(7)]
