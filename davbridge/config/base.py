@@ -46,8 +46,7 @@ class SecretPlace(Model):
         if self.env is not None:
             value, where = os.environ.get(self.env, ""), f"the environment variable {self.env}"
         else:
-            folder = Path(os.environ.get("CREDENTIALS_DIRECTORY", "."))
-            path = self.file or folder / str(self.credential)
+            path = self.file or self._credential()
             where = str(path)
             try:
                 value = path.read_text("utf-8").strip()
@@ -56,3 +55,13 @@ class SecretPlace(Model):
         if not value:
             raise ValueError(f"{where} is empty or not set")
         return Secret(value)
+
+    def _credential(self) -> Path:
+        """Raises: ValueError: systemd has not started us, so there is none."""
+        folder = os.environ.get("CREDENTIALS_DIRECTORY")
+        if not folder:
+            raise ValueError(
+                f"the credential {self.credential} is there only in a systemd service with "
+                f"LoadCredential={self.credential}:FILE, or below `systemd-run -p` with the same"
+            )
+        return Path(folder) / str(self.credential)

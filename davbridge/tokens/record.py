@@ -9,6 +9,8 @@ from typing import Any
 import msal
 
 VERSION = 1
+_PERSONAL = "9188040d-6c67-4c5b-b112-36a304b66dad"
+"""The tenant of all personal accounts."""
 
 
 @dataclass(frozen=True)
@@ -112,5 +114,13 @@ def person_in(cache: msal.SerializableTokenCache) -> Person | None:
     """Whose account MSAL's cache holds."""
     for entry in cache.search(msal.TokenCache.CredentialType.ACCOUNT):
         name, key = str(entry.get("username", "")), str(entry.get("home_account_id", ""))
-        return Person(name or key, key, str(entry.get("realm", "")))
+        return Person(name or key, key, _tenant(str(entry.get("realm", "")), key))
     return None
+
+
+def _tenant(realm: str, key: str) -> str:
+    """The tenant that somebody belongs to, where the sign-in was for any: it is the second half of MSAL's key."""
+    if realm not in ("common", "organizations", "consumers"):
+        return realm
+    home = key.partition(".")[2]
+    return "consumers" if home == _PERSONAL else home or realm

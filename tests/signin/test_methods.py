@@ -15,7 +15,7 @@ from davbridge.emulator.faults import Status
 from davbridge.emulator.identity import APP_SERVICE
 from davbridge.emulator.world import TENANT_ID
 from davbridge.errors import ConfigError, Forbidden, NeedsSignIn
-from davbridge.tokens import CertificateFiles
+from davbridge.tokens import CertificateFiles, report
 from davbridge.tokens.methods.certificate import read
 from tests.signin.conftest import PERSON, Pair, Place, Visitor, make_pair
 from tests.signin.method_contract import MethodContract
@@ -45,6 +45,7 @@ class TestDeviceCode(MethodContract):
         assert place.sign_in(tenant=tenant) == place.emulator.user
         account = place.open(**PERSON, tenant=tenant)
         assert account.token(refused=account.token())
+        assert report(account).tenant == TENANT_ID, "the person's own one, whatever was allowed"
 
     def test_the_code_is_shown(self, place: Place) -> None:
         """The person reads where to go and what to type."""
@@ -258,6 +259,7 @@ def test_certificates_that_cannot_be_used(pair: Pair, tmp_path: Path) -> None:
         (pair.pem(alone=True), None, "or set `thumbprint`"),
         (pair.pem(), other.thumbprint, f"holds the certificate {pair.thumbprint}"),
         (alone.pem(), None, "do not belong together"),
+        (pair.certificate.public_bytes(serialization.Encoding.PEM), None, "has a certificate but no private key"),
     ]:
         (tmp_path / "x.pem").write_bytes(data)
         with pytest.raises(ConfigError, match=words):

@@ -65,6 +65,8 @@ def read(files: CertificateFiles) -> KeyPair:
         raise ConfigError(f"{files.file} cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise ConfigError(f"certificate.passphrase: {error}") from None
+    if b"-----BEGIN CERTIFICATE-----" in data and b"PRIVATE KEY-----" not in data:
+        raise ConfigError(f"{files.file} has a certificate but no private key: put both into it, one after the other")
     try:
         key, found = _pem(data, passphrase) if b"-----BEGIN" in data else _pfx(data, passphrase)
     except (ValueError, TypeError):

@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from davbridge.config import load
+from davbridge.config.base import SecretPlace
 from davbridge.config.model import Config
 from davbridge.errors import ConfigError
 
@@ -241,3 +242,10 @@ def test_a_mount_at_nextclouds_place(tmp_path: Path) -> None:
         load(write(tmp_path, text.replace("server:", "server:\n  nextcloud_chunks: 20G", 1)))
     config = load(write(tmp_path, GOOD.replace("server:", "server:\n  nextcloud_chunks: 20G", 1)))
     assert config.server.nextcloud_chunks == 20 * 2**30
+
+
+def test_a_credential_outside_of_a_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who runs a command by hand is told where the credential is, and not that a file is missing."""
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    with pytest.raises(ValueError, match="only in a systemd service with LoadCredential=contoso-secret:FILE"):
+        SecretPlace(credential="contoso-secret").read()
