@@ -117,7 +117,8 @@ class Findings:
         if "failed" in value:
             return PolicyFinding(name, policy, value["failed"])
         asked = self._key("quota", name)
-        quota, at = self._remembered(asked, lambda: ({"quota": _told(driver.quota())}, QUOTA_SECONDS))
+        drive = value.get("id", "")
+        quota, at = self._remembered(asked, lambda: ({"quota": _told(driver.quota())}, QUOTA_SECONDS), drive)
         mirror = MirrorReport(**value["mirror"])
         return PolicyFinding(name, policy, "", value["drive"], _quota(quota), at, mirror)
 
@@ -126,9 +127,16 @@ class Findings:
         policy = self._policies[name]
         return "\n".join((f"{what} {name}", policy.kind, policy.account, policy.place, policy.root))
 
-    def _remembered(self, name: str, find: Callable[[], tuple[dict[str, Any], float]]) -> tuple[dict[str, Any], float]:
-        """What is known under a name and since when; found out when it is too old. A failure is a finding, too."""
+    def _remembered(
+        self, name: str, find: Callable[[], tuple[dict[str, Any], float]], of: str = ""
+    ) -> tuple[dict[str, Any], float]:
+        """What is known under a name and since when; found out when it is too old. A failure is a finding, too.
+
+        `of`: the id of the drive that it must be about; after a sign-in as somebody else it is another one.
+        """
         known, now = self._known(name), self._clock.now().timestamp()
+        if known is not None and known[0].get("of", "") != of:
+            known = None
         if known is not None and now < known[0].get("good", 0):
             return known
         try:
@@ -137,7 +145,7 @@ class Findings:
             value, seconds = find()
         except BridgeError as error:
             value, seconds = {"failed": str(error)}, FAILED_SECONDS
-        value["good"] = now + seconds
+        value |= {"good": now + seconds, "of": of}
         with self._database.transaction() as transaction:
             transaction.execute("INSERT OR REPLACE INTO findings VALUES (?, ?, ?)", (name, now, json.dumps(value)))
         return value, now
@@ -153,8 +161,8 @@ def _token(account: SignedInAccount) -> dict[str, Any]:
 
 
 def _drive(driver: GraphDriver) -> dict[str, Any]:
-    drive = driver.probe()
-    return {"drive": drive, "mirror": asdict(driver.report())}
+    drive, place = driver.probe(), driver.place
+    return {"drive": drive, "id": place.drive.id if place else "", "mirror": asdict(driver.report())}
 
 
 def _told(quota: Quota | None) -> list[int] | None:
