@@ -12,6 +12,7 @@ from pathlib import Path
 
 from davbridge.config import Config, load
 from davbridge.config.changes import Changes, changes
+from davbridge.config.exposed import exposed
 from davbridge.errors import BridgeError, ConfigError
 from davbridge.presence import Outcome, Presence
 
@@ -64,6 +65,8 @@ class Reloads:
     def done(self, taken: Changes) -> None:
         """All serve with it."""
         log.info("reloaded %s: %s", self._source, taken.sentence)
+        for told in exposed(taken.config):
+            log.warning("%s", told)
         self._end(Outcome(0, taken.sentence), "")
 
     def failed(self, error: BridgeError) -> None:

@@ -100,6 +100,16 @@ def test_reload(running: Serving) -> None:
     assert running.end() == 0
 
 
+def test_a_secret_that_everybody_can_read(running: Serving) -> None:
+    """It is told at each reload, as at the start."""
+    folder = config_of(running).parent
+    (folder / "secret").chmod(0o644)
+    folder.chmod(0o755)
+    assert reload(running).returncode == 0
+    told = running.log.partition("reloaded ")[2]
+    assert "holds the client secret of account contoso, and everybody on this machine can read it" in told
+
+
 def test_a_file_that_cannot_be_used(running: Serving) -> None:
     """Exit status 78 with the reason, which the log has, too; what serves goes on, and takes the mended file."""
     good = config_of(running).read_text()
