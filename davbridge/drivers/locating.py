@@ -149,6 +149,11 @@ def _other_tenant(graph: Graph, host: str) -> str:
         if ours and _tenant(ours) != _tenant(host):
             if sharepoint_graph(ours) and not sharepoint_graph(host):
                 return _NO_HOST.format(host=host)
+            if sharepoint_graph(ours) != sharepoint_graph(host):
+                return (
+                    f"{host} lies in another Microsoft cloud than this account's SharePoint, {ours}: it needs an "
+                    f"account with `cloud: {CLOUD_NAMES[sharepoint_graph(host)]}`"
+                )
             return (
                 f"{host} belongs to another tenant: this account's SharePoint is {ours}. Use an account of that "
                 "tenant, or paste a sharing link that was made for this one"

@@ -7,7 +7,7 @@ from davbridge.clock import Clock
 from davbridge.drivers.graphdriver import GraphDriver, Place, WatchDrive
 from davbridge.drivers.roots import find_root, folder_path
 from davbridge.drivers.uploads import Uploads
-from davbridge.errors import ConfigError, LicenceMissing, NotFound, PermissionMissing, RequestRefused
+from davbridge.errors import ConfigError, Forbidden, LicenceMissing, NotFound, PermissionMissing, RequestRefused
 from davbridge.graph.client import Graph
 from davbridge.graph.desk import Desk
 from davbridge.graph.drives import get_my_drive, get_user_drive
@@ -53,16 +53,23 @@ class OneDrive:
 def find_drive(graph: Graph, user: str | None) -> Drive:
     """The drive.
 
-    Raises: ConfigError: the person has none, or an application's own sign-in was not told whose to show.
+    Raises:
+        ConfigError: the person has none, or an application's own sign-in was not told whose to show.
+        Forbidden: the account may not see it.
     """
+    whose = f"of {user!r}" if user else "of the signed-in account"
     try:
         return get_user_drive(graph, user) if user else get_my_drive(graph)
     except NotFound:
-        whose = f"{user!r}" if user else "the signed-in account"
-        raise ConfigError(f"{whose} has no OneDrive; a licence for it, or a first visit, may be missing") from None
+        person = whose.removeprefix("of ")
+        raise ConfigError(f"{person} has no OneDrive; a licence for it, or a first visit, may be missing") from None
     except (PermissionMissing, LicenceMissing) as error:
-        whose = f"of {user!r}" if user else "of the signed-in account"
         raise ConfigError(f"the OneDrive {whose}: {error}") from None
+    except Forbidden:
+        raise Forbidden(
+            f"the account may not see the OneDrive {whose}: an app needs the application permission "
+            "Files.ReadWrite.All or Files.Read.All for it, with admin consent; Sites.Selected opens none"
+        ) from None
     except RequestRefused as error:
         if user:
             raise

@@ -8,7 +8,7 @@ from davbridge.drivers.onedrive import OneDrive
 from davbridge.drivers.sharepoint import SharePoint
 from davbridge.emulator import Emulator
 from davbridge.emulator.faults import Action, Html, Status
-from davbridge.errors import BadUpstream, BridgeError, ConfigError
+from davbridge.errors import BadUpstream, BridgeError, ConfigError, Forbidden
 from davbridge.graph.client import Graph
 from davbridge.paths import ROOT
 from tests.contract.places import names, p, put
@@ -120,6 +120,13 @@ def test_unknown_person(graph: Graph) -> None:
     """A person who has no OneDrive is named."""
     with pytest.raises(ConfigError, match="nobody@contoso"):
         OneDrive.open(graph, user="nobody@contoso.onmicrosoft.com", clock=graph.clock).probe()
+
+
+def test_a_onedrive_that_the_app_may_not_see(emulator: Emulator, graph: Graph) -> None:
+    """An app with sites alone is told which permission opens a OneDrive, and whose it was."""
+    emulator.faults.add("get drive or site", Status(403, body=b'{"error":{"code":"accessDenied","message":"no"}}'))
+    with pytest.raises(Forbidden, match=f"OneDrive of '{emulator.user}': .*Sites.Selected opens none"):
+        OneDrive.open(graph, user=emulator.user, clock=graph.clock).probe()
 
 
 @pytest.mark.parametrize(

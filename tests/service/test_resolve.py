@@ -77,6 +77,7 @@ def test_a_sharing_link(config: Path, emulator: Emulator) -> None:
         (f"{HOST}/teams/closed", "a person must be a member of it"),
         (f"{HOST}/sites/team/Archive/None", "there is no /None in 'Archive'"),
         ("https://fabrikam.sharepoint.com", "belongs to another tenant"),
+        ("https://contoso.sharepoint.cn/sites/team", "another Microsoft cloud"),
         ("https://example.com/foo", "example.com is no host of SharePoint or OneDrive"),
         (HOST, "the site 'Communication site' has no library that the account can see"),
         ("https://1drv.ms/f/s!A", "which only a person can sign in to"),
