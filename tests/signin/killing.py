@@ -1,7 +1,8 @@
 """Refreshes in processes that are killed: run as a program, so that it can fork without threads.
 
 `python -m tests.signin.killing FOLDER KILLS`, with an emulator's configuration in FOLDER/config.yaml. Each child opens
-the account and refreshes, or signs in again, without end; it is killed after some milliseconds. The parent then looks.
+the account and refreshes, or signs in again, without end; it is killed after a random part of the time that some
+refreshes take on this machine, busy as it may be. The parent then looks.
 """
 
 from __future__ import annotations
@@ -33,6 +34,19 @@ class Nobody:
         return False
 
 
+REFRESHES = 4
+"""A child is killed while it makes one of its first so many."""
+
+
+def refreshing(config: Config, store: TokenStore) -> float:
+    """Seconds that a process needs for a refresh, its connection included."""
+    began = time.monotonic()
+    account = open_account(settings(config, "contoso"), store, SystemClock())
+    account.token(refused=account.token())
+    account.close()
+    return max(0.015, time.monotonic() - began)
+
+
 def child(config: Config, store: TokenStore, *, signs_in: bool) -> None:
     """Refresh, and refresh, and refresh; or store a sign-in, and again."""
     while signs_in:
@@ -49,6 +63,7 @@ def main(folder: Path, kills: int) -> None:
     config = load(folder / "config.yaml")
     store = token_store(config, folder / "state", SystemClock())
     sign_in(settings(config, "contoso"), store, SystemClock(), Nobody())
+    longest = REFRESHES * refreshing(config, store)
     seen: set[str] = set()
     for number in range(kills):
         pid = os.fork()
@@ -57,7 +72,7 @@ def main(folder: Path, kills: int) -> None:
                 child(config, store, signs_in=number % 4 == 3)
             finally:
                 os._exit(3)
-        time.sleep(random.uniform(0.0, 0.06))
+        time.sleep(random.uniform(0.0, longest))
         os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
         if not os.WIFSIGNALED(status):

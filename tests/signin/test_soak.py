@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from typing import Any
 
 import yaml
@@ -27,6 +28,7 @@ def test_soak(place: Place) -> None:
     for number in range(1, 300, 3):
         place.emulator.faults.add("token", Status(503), nth=number)
     command = [sys.executable, "-m", "tests.signin.soaking", str(file), str(SECONDS), str(THREADS // PROCESSES + 1)]
+    began = time.monotonic()
     with place.emulator.calls.counting() as calls:
         running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(PROCESSES)]
         told = [process.communicate(timeout=120)[0].split("\n") for process in running]
@@ -36,4 +38,4 @@ def test_soak(place: Place) -> None:
     assert sum(int(lines[0]) for lines in told) > 500
     assert entra.busiest == 1
     assert entra.reused == 0
-    assert 2 <= asked <= 3 * SECONDS, "each token serves all processes"
+    assert 2 <= asked <= 3 * max(SECONDS, time.monotonic() - began), "each token serves all processes"
