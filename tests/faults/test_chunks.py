@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 import uuid
 from collections.abc import Iterator
 
@@ -191,11 +190,11 @@ def test_an_upload_that_nobody_goes_on_with(
     """The bridge gives it up after a day, with its chunks: then it is 404, and its room is free."""
     dav.put(f"{upload}/1", b"one", check=201)
     (folder,) = (world.folder / "state" / "chunks").glob(f"*/{upload.rpartition('/')[2]}")
-    os.utime(folder, (time.time() - 86000,) * 2)
+    os.utime(folder, (world.clock.now().timestamp() - 86000,) * 2)
     monkeypatch.setattr(world.bridge.chunks, "_next_sweep", 0.0)
     world.bridge.settle()
     dav.propfind(upload, check=207)
-    os.utime(folder, (time.time() - 87000,) * 2)
+    os.utime(folder, (world.clock.now().timestamp() - 87000,) * 2)
     monkeypatch.setattr(world.bridge.chunks, "_next_sweep", 0.0)
     world.bridge.settle()
     dav.put(f"{upload}/2", b"two", check=404)
