@@ -42,7 +42,6 @@ class Database:
     def __init__(self, path: Path, *, durable: bool = True) -> None:
         self._path = path
         self._durable = durable
-        self._patience = BUSY_SECONDS if durable else _LONG_BUSY_SECONDS
         self._local = threading.local()
         self._commits: tuple[int, Commits] | None = None
         self._former: list[Commits] = []
@@ -232,6 +231,10 @@ class Database:
             connection.execute("BEGIN IMMEDIATE")
         finally:
             connection.execute(f"PRAGMA busy_timeout = {self._patience * 1000:.0f}")
+
+    @property
+    def _patience(self) -> float:
+        return BUSY_SECONDS if self._durable else _LONG_BUSY_SECONDS
 
     @contextmanager
     def _turn(self, patience: float | None) -> Iterator[None]:

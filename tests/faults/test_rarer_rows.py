@@ -274,6 +274,9 @@ def test_listings_while_all_is_throttled(world: World, dav: Dav, drive) -> None:
     world.clock.skip(HOUR / 2)
     assert dav.propfind("", depth=1).status in (207, 503)
     assert dav.propfind("d/b", depth=0).status in (207, 503)
+    world.emulator.faults.clear()
+    world.clock.skip(HOUR + 1)
+    dav.put("a.bin", NEW, check=204)
 
 
 # -- F52: sizes and long paths
@@ -283,13 +286,14 @@ def test_sizes_beyond_32_bits(world: World, dav: Dav, drive) -> None:
     """F52: a file of 5 GiB is listed with its size, and a range from its end is the right one."""
     size = 5 * 2**30 + 7
     item = drive.put("/large.bin", b"x")
-    item.blob = Vast(size)
+    small, item.blob = item.blob, Vast(size)
     world.forget()
     assert dav.propfind("large.bin", depth=0, check=207).one["getcontentlength"] == str(size)
     assert dav.head("large.bin", check=200).header("Content-Length") == str(size)
     answer = dav.get("large.bin", headers={"Range": f"bytes={size - 9}-"}, check=206)
     assert answer.header("Content-Range") == f"bytes {size - 9}-{size - 1}/{size}"
     assert len(answer.body) == 9
+    item.blob = small  # the drive's figure of what is used knows that one only
 
 
 def test_more_than_the_service_takes(world: World, dav: Dav, drive) -> None:
