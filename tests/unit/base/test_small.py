@@ -135,7 +135,7 @@ def test_threads_of_a_process_write_in_turn(tmp_path: Path) -> None:
     database.close()
 
 
-def test_who_waits_too_long_for_a_write_is_told(tmp_path: Path) -> None:
+def test_who_waits_too_long_for_a_write_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread that keeps the write lock costs the others their patience, and not for ever."""
     database = Database.open(tmp_path / "state.sqlite", SCHEMA)
     told: list[BaseException] = []
@@ -147,7 +147,7 @@ def test_who_waits_too_long_for_a_write_is_told(tmp_path: Path) -> None:
         except Busy as error:
             told.append(error)
 
-    database._patience = 0.0
+    monkeypatch.setattr("davbridge.store.database.BUSY_SECONDS", 0.0)
     with database.transaction():
         other = threading.Thread(target=write)
         other.start()
