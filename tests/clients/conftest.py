@@ -26,7 +26,7 @@ def base(request: pytest.FixtureRequest, world: World) -> str:
 def dav(world: World, mount: str, base: str) -> Iterator[Dav]:
     """A client in a fresh folder of the mount."""
     with closing(world.dav(mount, base=base).at(f"/{mount}/P")) as client:
-        # the drive was emptied behind the bridge's back: a process of its own may know the last test's folder for a while
+        # the drive was emptied behind the bridge's back: another process may know the last test's folder yet
         end = time.monotonic() + 40
         while (status := client.mkcol(f"/{mount}/P").status) == 405 and time.monotonic() < end:
             time.sleep(0.1)
