@@ -16,6 +16,7 @@ from davbridge.drivers.downloading import open_file
 from davbridge.drivers.items import to_item
 from davbridge.drivers.pairs import check_pair
 from davbridge.drivers.protocol import Written
+from davbridge.drivers.storing import SESSION_SECONDS
 from davbridge.drivers.tree import Tree, folder_key, own_ref
 from davbridge.drivers.uploads import Uploads
 from davbridge.errors import AlreadyExists, BridgeError, Locked, NotFound, ParentNotFound, UnknownOutcome, Unsupported
@@ -241,7 +242,7 @@ def _save(tree: Tree, uploads: Uploads, item: DriveItem, old: DriveItem, source:
                 saved, _ = put_content(tree.graph, where, b"")
         except AlreadyExists:
             # business drives take one upload session a file (§3.2)
-            raise Locked(f"{target} is being written by somebody else", 60.0) from None
+            raise Locked(f"{target} is being written by somebody else", SESSION_SECONDS) from None
     killpoint("saved")
     saved = tree.cache.wrote(saved)
     tree.urls.drop(content_key(saved))

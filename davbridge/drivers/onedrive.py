@@ -57,17 +57,16 @@ def find_drive(graph: Graph, user: str | None) -> Drive:
         ConfigError: the person has none, or an application's own sign-in was not told whose to show.
         Forbidden: the account may not see it.
     """
-    whose = f"of {user!r}" if user else "of the signed-in account"
+    person = repr(user) if user else "the signed-in account"
     try:
         return get_user_drive(graph, user) if user else get_my_drive(graph)
     except NotFound:
-        person = whose.removeprefix("of ")
         raise ConfigError(f"{person} has no OneDrive; a licence for it, or a first visit, may be missing") from None
     except (PermissionMissing, LicenceMissing) as error:
-        raise ConfigError(f"the OneDrive {whose}: {error}") from None
+        raise ConfigError(f"the OneDrive of {person}: {error}") from None
     except Forbidden:
         raise Forbidden(
-            f"the account may not see the OneDrive {whose}: an app needs the application permission "
+            f"the account may not see the OneDrive of {person}: an app needs the application permission "
             "Files.ReadWrite.All or Files.Read.All for it, with admin consent; Sites.Selected opens none"
         ) from None
     except RequestRefused as error:

@@ -30,7 +30,7 @@ from davbridge.errors import (
     Unsupported,
 )
 from davbridge.graph.batch import LARGEST, IfFolder, NotDone
-from davbridge.graph.integrity import Mismatch, check_stored
+from davbridge.graph.integrity import Mismatch, check_stored, is_content
 from davbridge.graph.items import delete_item, read_back, update_item
 from davbridge.graph.model import DriveItem, ItemRef
 from davbridge.graph.quickxor import quick_xor_hash
@@ -41,7 +41,7 @@ from davbridge.paths import DavPath
 
 log = logging.getLogger(__name__)
 NO_TIMES = Times()
-_SESSION_SECONDS = 60.0
+SESSION_SECONDS = 60.0
 """When to look again for the end of another upload: it may be over at any moment, and at the latest in 15 minutes."""
 _BRIEF = 2.0
 """Seconds in which nobody is expected to change a file that was just looked at: not worth another call."""
@@ -306,10 +306,12 @@ def _reconciled(tree: Tree, target: ItemRef, data: bytes, path: DavPath) -> tupl
     item = read_back(tree.graph, target)
     if item is None:
         return None
-    if item.size == len(data) and item.quick_xor_hash in ("", quick_xor_hash(data)):
+    if is_content(item, len(data), quick_xor_hash(data)):
         return item, known is None
     if known is not None and (item.ctag or item.etag) == (known.ctag or known.etag):
         return None
+    if known is not None and item.size == len(data) and not item.quick_xor_hash:
+        return item, False  # it is another one since
     raise UnknownOutcome("the answer to the upload was lost, and the file holds something else")
 
 
@@ -322,4 +324,4 @@ def _conflict(tree: Tree, path: DavPath, if_absent: bool) -> Exception:
     if if_absent:
         return PreconditionFailed(f"{path} exists")
     # business drives take one upload session a file (§3.2); an abandoned one ends after a quarter of an hour
-    return Locked(f"{path} is being written by somebody else", _SESSION_SECONDS)
+    return Locked(f"{path} is being written by somebody else", SESSION_SECONDS)

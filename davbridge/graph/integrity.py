@@ -25,6 +25,11 @@ def may_be_rewritten(name: str) -> bool:
     return _REWRITTEN.search(name) is not None
 
 
+def is_content(item: DriveItem, size: int, digest: str) -> bool:
+    """Whether the item's hash shows that it holds this content; without a hash an old one might be as long."""
+    return item.kind == "file" and item.size == size and (size == 0 or item.quick_xor_hash == digest)
+
+
 def check_stored(item: DriveItem, size: int, digest: str) -> None:
     """Compare what an upload's answer tells with what was sent, unless the service may have rewritten it.
 

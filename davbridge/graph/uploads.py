@@ -21,7 +21,7 @@ from davbridge.graph.decode import iso
 from davbridge.graph.desk import Desk
 from davbridge.graph.failures import raise_for
 from davbridge.graph.fragments import Window
-from davbridge.graph.integrity import Mismatch, check_stored
+from davbridge.graph.integrity import Mismatch, check_stored, is_content
 from davbridge.graph.items import _match, get_item, written
 from davbridge.graph.memory import UNIT
 from davbridge.graph.model import DriveItem, ItemRef
@@ -86,7 +86,9 @@ def put_content(
 
 
 def already_stored(graph: Graph, ref: ItemRef, data: bytes) -> Stored | None:
-    """The item, when it has this content after all; whether it is new then, its times tell.
+    """The item, when its hash shows this content after all; whether it is new then, its times tell.
+
+    Without a hash it is sent again: one version too many, and not one too few.
 
     Raises:
         Busy. UnknownOutcome: it cannot be read.
@@ -99,7 +101,7 @@ def already_stored(graph: Graph, ref: ItemRef, data: bytes) -> Stored | None:
         raise
     except BridgeError as error:
         raise UnknownOutcome("Microsoft was busy, and what it has stored cannot be read") from error
-    is_ours = item.kind == "file" and item.size == len(data) and item.quick_xor_hash in ("", quick_xor_hash(data))
+    is_ours = is_content(item, len(data), quick_xor_hash(data))
     return (item, item.created == item.modified) if is_ours else None
 
 

@@ -13,18 +13,18 @@ from pathlib import Path
 
 import pytest
 
+from davbridge.emulator.blobs import Blob
 from davbridge.emulator.faults import Action, Html, LoseAnswer, Reset, Status, WorkThen
 from davbridge.emulator.httpd import Request, Response
+from tests.faults.conftest import BEFORE, NEW, OLD
 from tests.support.dav import Answer, Dav
-from tests.support.world import MOUNTS, World
+from tests.support.world import World
 
 pytestmark = pytest.mark.usefixtures("small_fragments")
 
-OLD, NEW = b"the old content", b"the new one"
 LARGE = bytes(range(256)) * 90_000
 """Three fragments: two of 10 MiB, and the rest."""
 LAST = 3
-BEFORE = {"/a.bin": OLD, "/d": None, "/d/b": OLD, "/d/e": None, "/d/e/c": NEW}
 
 
 @dataclass(frozen=True)
@@ -83,21 +83,6 @@ class Instead(Action):
     def apply(self, request: Request, run: Callable[[], Response]) -> Response:
         run()
         return Response(self.status, {"Content-Type": "application/json"}, self.body)
-
-
-@pytest.fixture
-def drive(world: World, dav: Dav, mount: str):
-    """The drive behind the mount, with a file and a tree; the bridge knows what is in the root."""
-    state = world.emulator.drive(MOUNTS[mount])
-    for path, data in BEFORE.items():
-        if data is not None:
-            state.put(path, data)
-    for transport in world.bridge.transports:
-        transport.reset_gates()
-    dav.propfind("", depth=1, check=207)
-    yield state
-    for transport in world.bridge.transports:
-        transport.reset_gates()
 
 
 def full(drive) -> dict[str, bytes | None]:
@@ -189,6 +174,22 @@ def test_a_session_that_is_not_opened(world: World, dav: Dav, drive, name: str, 
     assert world.emulator.faults.pending == 0
     assert drive.tree() == {**BEFORE, f"/{name}": LARGE}
     assert drive.open_sessions == 0
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["cold", "warm"])
+@pytest.mark.parametrize("fault", [Status(503, retry_after=2), Reset(3), LoseAnswer(), WorkThen(503)], ids=repr)
+def test_a_lost_answer_where_there_is_no_hash(
+    world: World, dav: Dav, drive, monkeypatch: pytest.MonkeyPatch, fault: Action, *, known: bool
+) -> None:
+    """F04, F06: the old content is as long as the new and has no hash, and is not taken for it."""
+    monkeypatch.setattr(Blob, "quick_xor_hash", property(lambda _: ""))
+    if not known:
+        world.forget()
+    other = bytes(reversed(OLD))
+    world.emulator.faults.add("put content", fault)
+    answer = dav.put("a.bin", other)
+    assert answer.status in (204, 504)
+    assert drive.read("/a.bin") == other if answer.status == 204 else drive.read("/a.bin") in (OLD, other)
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["cold", "warm"])

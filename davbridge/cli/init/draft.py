@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from davbridge.accounts import token_store
+from davbridge.auth.passwords import NOBODY
 from davbridge.cli.init.account import AccountAnswers
 from davbridge.cli.yamltext import entries, rows, text
 from davbridge.clock import Clock
@@ -95,7 +96,7 @@ def provisional(account: AccountAnswers, folder: Path, right: str, *, onedrive: 
         policies["sharepoint"] = {"mount": "/sharepoint", "driver": "sharepoint", "site": "https://localhost", **both}
     data = {"accounts": {account.name: account.data}, "policies": policies}
     path = folder / "provisional.yaml"
-    users = {"nobody": {"password": _NOBODY}}
+    users = {"nobody": {"password": NOBODY}}
     try:
         for name, secret in account.secrets.items():
             write_atomically(folder / name, f"{secret}\n".encode(), mode=0o600)
@@ -103,9 +104,6 @@ def provisional(account: AccountAnswers, folder: Path, right: str, *, onedrive: 
     except OSError as error:
         raise ConfigError(f"{folder} cannot be written to: {error.strerror}") from None
     return load(path)
-
-
-_NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$znD60ZtSKyAscDYAUuBCjA$zTP2kYVnHaMbiONuo6OCaESgj2V3rD5ANEHvzzwggYk"
 
 
 def check_place(folder: Path) -> None:
