@@ -165,7 +165,7 @@ def test_a_session_that_goes_before_the_end(world: World, driver: GraphDriver, d
 
     def at(position: int) -> None:
         if position == len(LARGE):
-            eventually(lambda: any(call.operation == "get session" for call in world.emulator.calls.list()))
+            eventually(lambda: any(call.operation == "get session" for call in world.emulator.calls.list()), 20)
 
     class Vanishing(Action):
         def apply(self, request: Request, run: Callable[[], Response]) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import groupby
 
 from davbridge.precedence import PRECEDENCE, SMALL, Precedence
@@ -78,20 +78,11 @@ def test_a_large_one_gives_way_for_some_milliseconds_a_block() -> None:
 
 def test_it_goes_on_as_soon_as_the_small_one_has_been_answered() -> None:
     """The pause is no longer than the work that it is for."""
-    pauses = Pauses(lambda: ended.set() or thread.join(20))
-    precedence = Precedence(pauses)
-    begun, ended = threading.Event(), threading.Event()
-
-    def answer() -> None:
-        precedence.begin()
-        begun.set()
-        ended.wait(20)
-        precedence.end()
-
-    thread = threading.Thread(target=answer)
-    thread.start()
-    begun.wait(20)
-    precedence.give_way()
+    with ExitStack() as answering:
+        pauses = Pauses(answering.close)
+        precedence = Precedence(pauses)
+        answering.enter_context(somebody_answers(precedence))
+        precedence.give_way()
     assert len(pauses.seconds) == 1
 
 
